@@ -1,0 +1,25 @@
+# Libraries by layer: each layer links the interface target named after it.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+pkg_check_modules(hwloc REQUIRED IMPORTED_TARGET hwloc)
+pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(simdjson REQUIRED IMPORTED_TARGET simdjson)
+find_package(ICU REQUIRED COMPONENTS uc i18n data)
+find_package(OpenSSL REQUIRED)
+find_package(nlohmann_json REQUIRED)
+if(STRATA_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+
+add_library(strata_dep_base INTERFACE)
+target_link_libraries(strata_dep_base INTERFACE Threads::Threads fmt::fmt spdlog::spdlog
+                      PkgConfig::hwloc)
+add_library(strata_dep_net INTERFACE)
+target_link_libraries(strata_dep_net INTERFACE OpenSSL::SSL OpenSSL::Crypto)
+add_library(strata_dep_model INTERFACE)
+target_link_libraries(strata_dep_model INTERFACE nlohmann_json::nlohmann_json PkgConfig::pcre2
+                      PkgConfig::simdjson ICU::uc ICU::i18n ICU::data)
+add_library(strata_dep_serve INTERFACE)
+add_library(strata_dep_main INTERFACE)

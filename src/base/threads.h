@@ -1,0 +1,61 @@
+// The one pinned pool of compute threads. SPMD: every thread runs the same function and meets the
+// others at barriers.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace strata {
+
+/// Non-owning reference to a callable: no allocation on the step path.
+class ThreadFunction {
+ public:
+  template <class F>
+  ThreadFunction(F&& f)  // NOLINT: implicit on purpose
+      : object_(const_cast<void*>(static_cast<const void*>(&f))),
+        call_([](void* o, int t) { (*static_cast<std::remove_reference_t<F>*>(o))(t); }) {}
+  void operator()(int thread) const { call_(object_, thread); }
+
+ private:
+  void* object_;
+  void (*call_)(void*, int);
+};
+
+class ThreadPool {
+ public:
+  struct Options {
+    int threads = 0;            // <= 0: size of cpus, or default_threads()
+    std::vector<int> cpus;      // thread i is pinned to cpus[i % size]; empty: place_threads()
+    bool pin = true;
+    int spin_us = 200;          // busy-wait this long for the next run or barrier, then sleep
+  };
+  explicit ThreadPool(const Options& options);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+
+  int size() const;
+  const std::vector<int>& cpus() const;
+
+  /// Runs fn(0) on the calling thread and fn(1 .. size-1) on the others; returns when all are done.
+  /// fn must not throw. Not re-entrant; one caller at a time.
+  void run(ThreadFunction fn);
+
+  /// Inside run: returns once every thread has arrived. Spins, then sleeps, so that it stays sane
+  /// when the cores are oversubscribed.
+  void barrier(int thread);
+
+  /// Number of barrier calls of thread 0 since the start (for reports).
+  uint64_t barriers() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The part [first, second) of [0, n) that falls to `part` of `parts`, in whole units of `unit`.
+std::pair<int64_t, int64_t> split_evenly(int64_t n, int part, int parts, int64_t unit = 1);
+
+}  // namespace strata

@@ -1,0 +1,71 @@
+// What a client asks of the engine, and what comes back.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace strata::engine {
+
+using Token = int32_t;
+
+/// Names and meanings are those of the OpenAI API and vLLM. Defaults: unmodified distribution.
+struct SamplingParams {
+  float temperature = 1;            // 0: greedy
+  int top_k = 0;                    // 0: off
+  float top_p = 1;
+  float min_p = 0;
+  float typical_p = 1;              // arXiv:2202.00666
+  float repetition_penalty = 1;     // arXiv:1909.05858, over prompt and output
+  float presence_penalty = 0, frequency_penalty = 0;   // over output
+  std::map<Token, float> logit_bias;
+  std::optional<uint64_t> seed;     // none: a fresh one
+  int logprobs = -1;                // -1: none; n: that of the chosen token and of the n best (<= 20)
+  int max_tokens = -1;              // -1: up to the context
+  int min_tokens = 0;               // no stop token before
+  std::vector<Token> stop_tokens;   // besides the model's own
+  bool ignore_eos = false;
+};
+
+struct Request {
+  std::vector<Token> prompt;        // not empty
+  SamplingParams sampling;
+  int n = 1;                        // sequences that share the prompt
+  int priority = 0;                 // lower runs first
+  bool prompt_logprobs = false;     // also report prompt tokens (echo + logprobs)
+};
+
+enum class Finish : uint8_t { none, stop, length, cancelled, error };
+std::string_view name(Finish);      // "stop", "length", ...
+
+struct TokenLogprob {
+  Token token;
+  float logprob;
+};
+struct Generated {
+  Token token;
+  float logprob = 0;                       // when asked for
+  std::vector<TokenLogprob> top;           // best first
+};
+
+struct Usage {
+  int prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
+};
+
+/// Delivered in order on the engine's thread: return quickly, never throw, never call submit() from
+/// it; cancel() is allowed. After finish != none nothing more comes for that index.
+struct Event {
+  uint64_t id = 0;                  // request
+  int index = 0;                    // which of the n sequences
+  std::vector<Generated> tokens;    // may be empty on the last event
+  std::vector<Generated> prompt;    // prompt logprobs, once, when asked for (entry 0 has no logprob)
+  Finish finish = Finish::none;
+  std::string error;                // finish == error: what happened
+  Token stop_token = -1;            // the token that ended it, if one did (not part of the text)
+  Usage usage;                      // of this sequence so far
+};
+using OnEvent = std::function<void(const Event&)>;
+
+}  // namespace strata::engine

@@ -1,0 +1,66 @@
+// Hyper-parameters, read uniformly from GGUF metadata or config.json.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "kernel/ops.h"
+
+namespace strata::model {
+
+class Store;
+
+enum class RopeScaling { none, linear, yarn, llama3 };
+
+/// Rotary embedding. Sources: arXiv:2104.09864; linear arXiv:2306.15595; yarn arXiv:2309.00071;
+/// llama3: the reference code of Llama 3.1.
+struct Rope {
+  int d = 0;                   // rotated dimensions of a head
+  double theta = 10000;
+  bool interleaved = false;    // pairs (2i, 2i+1), as GGUF stores llama; else (i, i + d/2)
+  RopeScaling scaling = RopeScaling::none;
+  double factor = 1;
+  double low_freq_factor = 1, high_freq_factor = 4;    // llama3
+  double beta_fast = 32, beta_slow = 1;                // yarn
+  double attn_factor = 0;      // yarn: multiplies cosine and sine; 0: 0.1 ln(factor) + 1
+  int original_context = 0;
+  std::vector<float> freq_divisors;   // GGUF's rope_freqs.weight: angle i is divided by [i]
+};
+
+struct Hyper {
+  std::string arch;            // GGUF's general.architecture
+  std::string name;            // for people
+  int n_layer = 0, d_model = 0, n_head = 0, n_head_kv = 0;
+  int d_head = 0, d_head_v = 0;
+  int d_ff = 0, n_vocab = 0;
+  int n_context = 0;           // trained context, tokens
+  float norm_eps = 1e-5f;
+  float norm_offset = 0;       // 1 where the file stores gain - 1 (Gemma in HF form)
+  kernel::Act act = kernel::Act::silu;
+  Rope rope;                   // full-attention layers
+  Rope rope_local;             // sliding-window layers where they differ (Gemma 3)
+  std::vector<int> window;     // per layer: attended positions including the own one; 0 = all
+  float attn_scale = 0;        // 0: 1 / sqrt(d_head)
+  float attn_softcap = 0, logit_softcap = 0;
+  float embed_scale = 1;
+
+  float scale() const;                       // attn_scale or its default
+  bool is_local(int layer) const { return window[layer] > 0; }
+};
+
+/// Errors: data_loss / invalid_argument naming the missing or impossible key; unimplemented naming an
+/// unknown architecture with the list of known ones.
+Hyper read_hyper(const Store& store);
+
+/// Cosine and sine [d / 2] of one position, scaling and attention factor applied.
+class RopeTable {
+ public:
+  explicit RopeTable(const Rope& rope);
+  int half() const { return static_cast<int>(inv_freq_.size()); }
+  void row(int position, float* cos, float* sin) const;
+
+ private:
+  std::vector<double> inv_freq_;
+  double magnitude_ = 1;
+};
+
+}  // namespace strata::model

@@ -1,0 +1,82 @@
+// HTTP/1.1 server with server-sent events (Boost.Beast, coroutines; kept out of this header).
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace strata::net {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct Request {
+  std::string method, path, query, body, remote;
+  Headers headers;
+  /// First value of a header, name case-insensitive; empty if absent.
+  std::string_view header(std::string_view name) const;
+  std::vector<std::pair<std::string, std::string>> path_parameters;   // "/v1/models/{id}"
+};
+
+/// One request being answered. Thread-safe: a handler may keep it and answer from any thread, once.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+  virtual const Request& request() const = 0;
+  /// A whole response.
+  virtual void reply(int status, std::string_view content_type, std::string body,
+                     Headers headers = {}) = 0;
+  /// Starts a chunked response; then any number of send(), then end().
+  virtual void start(int status, std::string_view content_type, Headers headers = {}) = 0;
+  virtual void send(std::string chunk) = 0;
+  virtual void end() = 0;
+  /// Called once if the client goes away before the response is complete (on an I/O thread; at once
+  /// if it is already gone).
+  virtual void on_disconnect(std::function<void()> callback) = 0;
+  /// Bytes queued for this client and not yet written: backpressure.
+  virtual size_t queued() const = 0;
+};
+
+using Handler = std::function<void(std::shared_ptr<Exchange>)>;
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";
+  int port = 0;                        // 0: any free one
+  int threads = 1;                     // I/O threads, never pinned to the compute cores
+  size_t max_body_bytes = 64u << 20;   // 413 beyond
+  size_t max_header_bytes = 64u << 10;
+  int max_connections = 4096;          // 503 beyond
+  size_t max_queued_bytes = 16u << 20; // a slower client is disconnected
+  int idle_timeout_s = 120;            // keep-alive connection without a request
+  int header_timeout_s = 30, body_timeout_s = 300;
+};
+
+class Server {
+ public:
+  explicit Server(const ServerOptions& options);
+  ~Server();
+  /// `path` may contain {name} segments. Unknown path: 404, wrong method: 405, as `error_body` says.
+  void route(std::string_view method, std::string_view path, Handler handler);
+  /// Body of errors the server itself answers (404, 405, 413, 400 ...): status, message -> JSON.
+  void on_error(std::function<std::string(int, std::string_view)> error_body);
+  /// Runs before every handler; return false after having replied (authentication, CORS preflight).
+  void before(std::function<bool(Exchange&)> filter);
+  /// Headers added to every response (CORS).
+  void add_header(std::string name, std::string value);
+
+  /// Binds and starts the threads. Errors: unavailable (port in use), permission_denied.
+  void start();
+  int port() const;
+  /// Runs fn on an I/O thread soon.
+  void post(std::function<void()> fn);
+  /// Stops accepting, waits until running exchanges end or timeout_s passes, closes.
+  void stop(double timeout_s);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace strata::net
