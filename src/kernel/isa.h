@@ -116,7 +116,7 @@
 #define STRATA_ISA neon_dot
 #define STRATA_DOTPROD 1
 #pragma GCC push_options
-#pragma GCC target("+dotprod")
+#pragma GCC target("arch=armv8.2-a+dotprod")
 #include STRATA_KERNEL
 #pragma GCC pop_options
 #undef STRATA_ISA
