@@ -3,13 +3,13 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 namespace strata {
 
 enum class PageKind { plain, transparent_huge, explicit_huge };
 
-/// One zero-filled mapping, released on destruction. Alignment: 2 MiB for sizes >= 2 MiB, else 4 KiB.
+/// One zero-filled mapping, released on destruction; a page is backed by memory of the NUMA node that
+/// first touches it. Alignment: 2 MiB for sizes >= 2 MiB, else a page.
 /// Errors: resource_exhausted with the bytes needed and available.
 class Memory {
  public:
@@ -48,7 +48,8 @@ class Arena {
 /// cgroup limit leaves.
 size_t memory_available();
 size_t memory_total();
-/// Peak and current resident set of this process, bytes.
+/// Current and peak resident set of this process, bytes.
 size_t memory_resident();
+size_t memory_resident_peak();
 
 }  // namespace strata

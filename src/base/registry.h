@@ -2,7 +2,9 @@
 #pragma once
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <string_view>
+#include <utility>
 
 namespace strata {
 

@@ -1,11 +1,11 @@
 // The one pinned pool of compute threads. SPMD: every thread runs the same function and meets the
 // others at barriers.
 #pragma once
-#include <atomic>
+#include <concepts>
 #include <cstdint>
 #include <memory>
-#include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace strata {
@@ -14,6 +14,7 @@ namespace strata {
 class ThreadFunction {
  public:
   template <class F>
+    requires(!std::same_as<std::remove_cvref_t<F>, ThreadFunction>)
   ThreadFunction(F&& f)  // NOLINT: implicit on purpose
       : object_(const_cast<void*>(static_cast<const void*>(&f))),
         call_([](void* o, int t) { (*static_cast<std::remove_reference_t<F>*>(o))(t); }) {}
@@ -40,11 +41,14 @@ class ThreadPool {
   const std::vector<int>& cpus() const;
 
   /// Runs fn(0) on the calling thread and fn(1 .. size-1) on the others; returns when all are done.
-  /// fn must not throw. Not re-entrant; one caller at a time.
+  /// fn must not throw, and every thread must make the same number of barrier calls. Not
+  /// re-entrant; one caller at a time. The caller stays pinned between runs; its affinity returns
+  /// when another thread calls run or the pool ends.
+  /// Cost: about a microsecond while the threads still spin, a wake-up each once they sleep.
   void run(ThreadFunction fn);
 
-  /// Inside run: returns once every thread has arrived. Spins, then sleeps, so that it stays sane
-  /// when the cores are oversubscribed.
+  /// Inside run: returns once every thread has arrived; what any thread wrote before is then visible
+  /// to all. Spins, then sleeps, so that it stays sane when the cores are oversubscribed.
   void barrier(int thread);
 
   /// Number of barrier calls of thread 0 since the start (for reports).

@@ -9,8 +9,8 @@ namespace strata {
 
 struct Cpu {
   int id;         // operating system index
-  int core;       // physical core
-  int node;       // NUMA node
+  int core;       // physical core, numbered densely
+  int node;       // NUMA node, numbered densely: 0 .. n_node - 1
 };
 
 /// What this process may use (affinity and cgroup respected).
@@ -22,19 +22,27 @@ struct Topology {
   size_t l3_total_bytes = 0;
 };
 
+/// Most threads that one process uses, and most CPUs that a list may name.
+inline constexpr int threads_max = 1024;
+
 /// The real machine, or the fake one of STRATA_TOPOLOGY ("2x8" = 2 nodes of 8 cores) for tests.
+/// Detected once. Errors: invalid_argument for a malformed STRATA_TOPOLOGY.
 const Topology& topology();
 Topology fake_topology(int nodes, int cores_per_node);
 
 /// CPUs to pin `threads` compute threads to: one per physical core first, spread evenly over the
 /// NUMA nodes. `threads` <= 0: one per physical core.
+/// The threads of one node are neighbours in the result. More threads than CPUs: the list repeats.
 /// GOMP_CPU_AFFINITY (lists and ranges: "0-3 8,10-14:2"), if set, gives the list instead.
+/// Errors: invalid_argument for a malformed variable.
 std::vector<int> place_threads(const Topology& topology, int threads);
 
 /// Parses GOMP_CPU_AFFINITY's form. Errors: invalid_argument naming the bad part.
 std::vector<int> parse_cpu_list(std::string_view text);
 
-/// Threads to use when nobody says: OMP_NUM_THREADS if set, else one per physical core.
+/// Threads to use when nobody says: OMP_NUM_THREADS, else the length of GOMP_CPU_AFFINITY, else one
+/// per physical core but no more than the cgroup's CPU quota allows.
+/// Errors: invalid_argument for a malformed variable.
 int default_threads(const Topology& topology);
 
 }  // namespace strata
