@@ -28,10 +28,10 @@ class ThreadFunction {
 class ThreadPool {
  public:
   struct Options {
-    int threads = 0;            // <= 0: size of cpus, or default_threads()
-    std::vector<int> cpus;      // thread i is pinned to cpus[i % size]; empty: place_threads()
+    int threads = 0;             // <= 0: size of cpus, or default_threads()
+    std::vector<int> cpus = {};  // thread i is pinned to cpus[i % size]; empty: place_threads()
     bool pin = true;
-    int spin_us = 200;          // busy-wait this long for the next run or barrier, then sleep
+    int spin_us = 200;           // busy-wait this long for the next run or barrier, then sleep
   };
   explicit ThreadPool(const Options& options);
   ~ThreadPool();
