@@ -1,0 +1,91 @@
+#include "engine/executor.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "engine/graph_executor.h"
+#include "model/arch.h"
+
+namespace strata::engine {
+namespace {
+
+constexpr int kMaxBatchTokens = 65536;
+
+// Positions that `blocks` blocks hold.
+int64_t positions(int64_t blocks) { return blocks * kernel::kKvBlock; }
+
+int64_t blocks_for(int64_t positions) {
+  return (positions + kernel::kKvBlock - 1) / kernel::kKvBlock;
+}
+
+}  // namespace
+
+GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options)
+    : pool_({.threads = options.threads, .cpus = {}, .pin = true}) {
+  options.threads = pool_.size();
+  options.max_num_batched_tokens = std::clamp(options.max_num_batched_tokens, 1, kMaxBatchTokens);
+  options.max_num_seqs = std::max(options.max_num_seqs, 1);
+  const bool exact = options.precision == Precision::exact;
+  graph::Graph graph = model::build_graph(*model.arch, model.hyper, *model.store);
+  graph::ExecutorOptions e{.max_tokens = options.max_num_batched_tokens,
+                           .max_outputs = std::max(options.max_num_seqs, 64),
+                           .max_sequences = options.max_num_seqs,
+                           .kv_type = exact ? kernel::KvType::f32 : kernel::KvType::f16,
+                           .exact = exact};
+
+  const graph::Footprint f = graph::Executor::footprint(graph, pool_.size(), e);
+  const size_t available = memory_available(), fixed = f.weights + f.activations;
+  const int context = model.hyper.n_context > 0 ? model.hyper.n_context : 4096;
+  int wanted = options.max_model_len > 0 ? options.max_model_len : context;
+  if (wanted > context) {
+    log::warn("max_model_len {} exceeds the context {} that the model was trained for", wanted,
+              context);
+  }
+  size_t bytes = options.kv_bytes;
+  if (bytes == 0) {
+    // All sequences at full length, within a quarter of what the weights leave free.
+    const size_t full = f.kv_block * static_cast<size_t>(blocks_for(wanted)) *
+                        static_cast<size_t>(options.max_num_seqs);
+    const size_t free = available > fixed ? available - fixed : 0;
+    const size_t least = f.kv_block * static_cast<size_t>(blocks_for(std::min(wanted, 2048)));
+    bytes = std::max(std::min(full, free / 4), least);
+  }
+  e.kv_blocks = std::max<int64_t>(1, static_cast<int64_t>(bytes / f.kv_block));
+  if (positions(e.kv_blocks) < wanted) {
+    if (options.max_model_len > 0) {
+      throw Error(Code::resource_exhausted,
+                  fmt::format("max_model_len {} needs {} bytes of KV cache, --kv-cache-bytes or "
+                              "free memory give {}",
+                              wanted, f.kv_block * blocks_for(wanted), bytes),
+                  {}, "max_model_len");
+    }
+    wanted = static_cast<int>(positions(e.kv_blocks));
+    log::info("context cut from {} to {} tokens: that is what {} bytes of KV cache hold", context,
+              wanted, bytes);
+  }
+  options.max_model_len = wanted;
+  options.kv_bytes = static_cast<size_t>(e.kv_blocks) * f.kv_block;
+  executor_ = std::make_unique<graph::Executor>(std::move(graph), pool_, e);
+  slices_.reserve(static_cast<size_t>(options.max_num_seqs));
+}
+
+const float* GraphExecutor::run(const StepBatch& batch) {
+  slices_.clear();
+  for (const StepSequence& s : batch.sequences) {
+    slices_.push_back({.first_token = s.first_token,
+                       .n_token = s.n_token,
+                       .n_past = s.n_past,
+                       .blocks = s.blocks.data(),
+                       .n_logits = s.n_logits});
+  }
+  return executor_->run({.tokens = batch.tokens, .sequences = slices_});
+}
+
+std::unique_ptr<StepExecutor> make_executor(const model::Model& model, EngineOptions& options) {
+  return std::make_unique<GraphExecutor>(model, options);
+}
+
+}  // namespace strata::engine

@@ -1,0 +1,34 @@
+// The real executor behind the engine's seam: a compiled graph and the pool that runs it.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "base/threads.h"
+#include "engine/engine.h"
+#include "engine/step.h"
+#include "graph/executor.h"
+
+namespace strata::engine {
+
+class GraphExecutor : public StepExecutor {
+ public:
+  /// Fills in the options that were left to choose. Errors: as make_executor.
+  GraphExecutor(const model::Model& model, EngineOptions& options);
+
+  const float* run(const StepBatch& batch) override;
+  void copy_block(int32_t from, int32_t to) override { executor_->copy_block(from, to); }
+  int n_vocab() const override { return static_cast<int>(executor_->n_vocab()); }
+  int n_block() const override { return static_cast<int>(executor_->options().kv_blocks); }
+  int max_tokens() const override { return executor_->options().max_tokens; }
+  int max_logits() const override { return executor_->options().max_outputs; }
+  ThreadPool& pool() override { return pool_; }
+
+  const graph::Executor& graph() const { return *executor_; }
+
+ private:
+  ThreadPool pool_;
+  std::unique_ptr<graph::Executor> executor_;
+  std::vector<graph::SequenceSlice> slices_;
+};
+
+}  // namespace strata::engine

@@ -1,0 +1,86 @@
+#include <fmt/format.h>
+
+#include "graph/graph.h"
+#include "kernel/type.h"
+
+namespace strata::graph {
+namespace {
+
+std::string value_text(const Graph& g, int id) {
+  const Value& v = g.values[id];
+  const char* rows = v.rows == Rows::tokens ? "T" : "O";
+  std::string form = v.as_f32 && v.as_records ? "f32+q8" : v.as_records ? "q8" : "f32";
+  return v.heads > 1 ? fmt::format("%{} [{}, {}, {}] {}", id, rows, v.heads, v.d, form)
+                     : fmt::format("%{} [{}, {}] {}", id, rows, v.d, form);
+}
+
+std::string weight_text(const Graph& g, int id) {
+  const Weight& w = g.weights[id];
+  return fmt::format("{}:{}{}", w.tensor->name, kernel::info(w.tensor->type).name,
+                     w.bias ? "+bias" : "");
+}
+
+std::string attributes(const Node& n) {
+  std::string text;
+  if (n.residual != kNone) text += fmt::format(" + %{}", n.residual);
+  if (n.op == Op::attention) {
+    text += fmt::format(" scale={:.4g}", n.scale);
+    if (n.cap > 0) text += fmt::format(" cap={}", n.cap);
+    if (n.window > 0) text += fmt::format(" window={}", n.window);
+    if (n.rope != kNone) text += fmt::format(" rope{}", n.rope);
+    if (n.q_norm != kNone) text += " qk_norm";
+  }
+  return text;
+}
+
+}  // namespace
+
+Cost cost(const Graph& g, const Node& node) {
+  Cost c;
+  for (int w : node.weights) {
+    const Weight& weight = g.weights[w];
+    if (weight.matrix) {
+      c.weight_bytes += static_cast<double>(weight.tensor->bytes);
+      c.flops += 2.0 * static_cast<double>(weight.tensor->elements());
+    } else if (node.op != Op::embed) {
+      c.weight_bytes += static_cast<double>(weight.tensor->elements()) * 4;
+    }
+  }
+  return c;
+}
+
+double weight_bytes(const Graph& g) {
+  double total = 0;
+  for (const Node& node : g.nodes) total += cost(g, node).weight_bytes;
+  return total;
+}
+
+double flops_per_token(const Graph& g) {
+  double total = 0;
+  for (const Node& node : g.nodes) total += cost(g, node).flops;
+  return total;
+}
+
+std::string describe(const Graph& g) {
+  std::string text;
+  for (const Node& node : g.nodes) {
+    std::string out, in, weights;
+    for (int v : node.out) out += (out.empty() ? "" : ", ") + value_text(g, v);
+    for (int v : node.in) in += fmt::format("{}%{}", in.empty() ? "" : ", ", v);
+    for (int w : node.weights) weights += " " + weight_text(g, w);
+    for (int w : {node.q_norm, node.k_norm})
+      if (w != kNone) weights += " " + weight_text(g, w);
+    const Cost c = cost(g, node);
+    std::string numbers;
+    if (c.weight_bytes > 0)
+      numbers = fmt::format("   # {:.0f} B/step, {:.0f} flop/row", c.weight_bytes, c.flops);
+    text += fmt::format("{:>4} {} = {}({}){}{}{}\n",
+                        node.layer == kNone ? "" : fmt::format("L{}", node.layer), out,
+                        name(node.op), in, weights, attributes(node), numbers);
+  }
+  text += fmt::format("# {} nodes, {:.0f} weight bytes a step, {:.0f} flops a token\n",
+                      g.nodes.size(), weight_bytes(g), flops_per_token(g));
+  return text;
+}
+
+}  // namespace strata::graph

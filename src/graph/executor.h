@@ -1,0 +1,76 @@
+// Runs a compiled graph on ragged batches over a paged KV cache.
+#pragma once
+#include <memory>
+#include <span>
+
+#include "base/threads.h"
+#include "graph/graph.h"
+#include "kernel/attention.h"
+
+namespace strata::graph {
+
+/// One sequence's part of a batch: rows [first_token, first_token + n_token) of Batch::tokens, which
+/// continue n_past positions already in the cache.
+struct SequenceSlice {
+  int64_t first_token = 0;
+  int n_token = 0;
+  int n_past = 0;
+  const int32_t* blocks = nullptr;   // covers n_past + n_token positions
+  int n_logits = 0;                  // how many of its last rows need logits
+};
+
+struct Batch {
+  std::span<const int32_t> tokens;
+  std::span<const SequenceSlice> sequences;
+};
+
+struct ExecutorOptions {
+  int max_tokens = 512;                            // rows of a batch
+  int max_outputs = 256;                           // rows with logits
+  int max_sequences = 256;
+  int64_t kv_blocks = 0;                           // kernel::kKvBlock positions each
+  kernel::KvType kv_type = kernel::KvType::f16;
+  bool exact = false;                              // activations in float32
+};
+
+/// Bytes that an executor will allocate.
+struct Footprint {
+  size_t weights = 0, activations = 0;
+  size_t kv_block = 0;                             // one block of all layers
+  size_t total(int64_t kv_blocks) const { return weights + activations + kv_block * kv_blocks; }
+};
+
+class Executor {
+ public:
+  /// Runs the passes, plans memory, packs the weights (in parallel).
+  /// Errors: resource_exhausted with bytes needed and available.
+  Executor(Graph graph, ThreadPool& pool, const ExecutorOptions& options);
+  ~Executor();
+
+  /// What an executor of this graph would allocate, before anything is loaded.
+  static Footprint footprint(const Graph& graph, int threads, const ExecutorOptions& options);
+
+  /// Logits [sum of n_logits][n_vocab] in the order of the sequences, valid until the next run.
+  /// Allocates nothing. The caller keeps the batch within the options' limits.
+  const float* run(const Batch& batch);
+
+  /// Copies one block of every layer (copy-on-write).
+  void copy_block(int32_t from, int32_t to);
+
+  int64_t n_vocab() const;
+  const Graph& graph() const;            // after the passes
+  const ExecutorOptions& options() const;
+  const Footprint& footprint() const;
+  /// Barriers of one decode step of one sequence.
+  int barriers_per_token() const;
+  /// Bytes of packed weights that a decode step reads, and KV bytes it reads at a depth.
+  double step_weight_bytes() const;
+  double step_kv_bytes(int64_t depth) const;
+  ThreadPool& pool() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace strata::graph

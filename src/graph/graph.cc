@@ -1,0 +1,207 @@
+#include "graph/graph.h"
+
+#include "base/check.h"
+#include "base/error.h"
+
+namespace strata::graph {
+namespace {
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += fmt::format("{}{}", i ? ", " : "", shape[i]);
+  return text + "]";
+}
+
+const StoredTensor& require(const WeightSource& source, const std::string& name) {
+  const StoredTensor* tensor = source.find(name);
+  if (!tensor) {
+    fail(Code::data_loss,
+         "the model has no tensor '{}', which its architecture needs: the file is incomplete or "
+         "another architecture",
+         name);
+  }
+  return *tensor;
+}
+
+[[noreturn]] void misshapen(const StoredTensor& tensor, std::string_view expected) {
+  fail(Code::data_loss, "tensor '{}' has shape {}, expected {}", tensor.name,
+       shape_text(tensor.shape), expected);
+}
+
+}  // namespace
+
+std::string_view name(Op op) {
+  static constexpr std::string_view names[] = {"embed", "rms_norm", "linear", "linear_glu",
+                                               "rope",  "attention", "glu",   "add",
+                                               "softcap", "select",  "quantise"};
+  return names[static_cast<int>(op)];
+}
+
+bool Graph::has(std::string_view weight) const {
+  return source_->find(std::string(weight) + ".weight") != nullptr;
+}
+
+int Graph::add_value(Value value) {
+  values.push_back(std::move(value));
+  return static_cast<int>(values.size()) - 1;
+}
+
+Tensor Graph::emit(Node node, Value out) {
+  node.layer = layer_;
+  out.name = fmt::format("{}{}.{}", name(node.op), nodes.size(),
+                         layer_ == kNone ? "x" : std::to_string(layer_));
+  node.out = {add_value(std::move(out))};
+  nodes.push_back(std::move(node));
+  return {nodes.back().out[0]};
+}
+
+int Graph::vector_weight(std::string_view weight, int64_t n) {
+  const StoredTensor& tensor = require(*source_, std::string(weight) + ".weight");
+  if (tensor.elements() != n) misshapen(tensor, fmt::format("{} elements", n));
+  weights.push_back({.tensor = &tensor});
+  return static_cast<int>(weights.size()) - 1;
+}
+
+int Graph::matrix_weight(std::string_view weight, int64_t cols) {
+  const StoredTensor& tensor = require(*source_, std::string(weight) + ".weight");
+  if (tensor.shape.size() != 2 || tensor.shape[1] != cols || tensor.shape[0] < 1)
+    misshapen(tensor, fmt::format("[rows, {}]", cols));
+  const StoredTensor* bias = source_->find(std::string(weight) + ".bias");
+  if (bias && bias->elements() != tensor.shape[0])
+    misshapen(*bias, fmt::format("[{}]", tensor.shape[0]));
+  weights.push_back({.tensor = &tensor, .bias = bias, .matrix = true});
+  return static_cast<int>(weights.size()) - 1;
+}
+
+Tensor Graph::embed(std::string_view weight, int64_t d_model, float scale) {
+  const int w = matrix_weight(weight, d_model);
+  weights[w].matrix = false;   // rows are looked up where they are stored
+  Node node{.op = Op::embed, .weights = {w}};
+  node.scale = scale;
+  return emit(std::move(node), {.d = d_model});
+}
+
+Tensor Graph::rms_norm(Tensor x, std::string_view weight, float eps, float offset) {
+  const Value in = values[x.value];
+  Node node{.op = Op::rms_norm, .in = {x.value}, .weights = {vector_weight(weight, in.d)}};
+  node.eps = eps;
+  node.offset = offset;
+  return emit(std::move(node), {.rows = in.rows, .heads = in.heads, .d = in.d});
+}
+
+Tensor Graph::linear(Tensor x, std::string_view weight) {
+  const Value in = values[x.value];
+  const int w = matrix_weight(weight, in.width());
+  const int64_t rows = weights[w].tensor->shape[0];
+  return emit({.op = Op::linear, .in = {x.value}, .weights = {w}}, {.rows = in.rows, .d = rows});
+}
+
+Tensor Graph::heads(Tensor x, int n, int64_t d) {
+  Value& value = values[x.value];
+  if (value.width() != n * d) {
+    fail(Code::data_loss, "a projection has {} outputs, expected {} heads of {}", value.width(), n,
+         d);
+  }
+  value.heads = n;
+  value.d = d;
+  return x;
+}
+
+Tensor Graph::merge(Tensor x) {
+  Value& value = values[x.value];
+  value.d = value.width();
+  value.heads = 1;
+  return x;
+}
+
+Tensor Graph::rope(Tensor x, int rope) {
+  const Value in = values[x.value];
+  if (ropes[rope].d > in.d) {
+    fail(Code::data_loss, "rotary embedding over {} dimensions of heads of {}", ropes[rope].d, in.d);
+  }
+  Node node{.op = Op::rope, .in = {x.value}};
+  node.rope = rope;
+  return emit(std::move(node), {.rows = in.rows, .heads = in.heads, .d = in.d});
+}
+
+Tensor Graph::attention(Tensor q, Tensor k, Tensor v, float scale, float softcap, int window) {
+  const Value vq = values[q.value], vk = values[k.value], vv = values[v.value];
+  if (vq.d != vk.d || vk.heads != vv.heads || vk.heads < 1 || vq.heads % vk.heads != 0) {
+    fail(Code::data_loss, "attention over {} query heads of {}, {} key heads of {} and {} value heads",
+         vq.heads, vq.d, vk.heads, vk.d, vv.heads);
+  }
+  Node node{.op = Op::attention, .in = {q.value, k.value, v.value}};
+  node.scale = scale;
+  node.cap = softcap;
+  node.window = window;
+  node.cache = static_cast<int>(caches.size());
+  caches.push_back({.n_head_kv = vk.heads, .d_k = static_cast<int>(vk.d),
+                    .d_v = static_cast<int>(vv.d), .window = window});
+  return emit(std::move(node), {.rows = vq.rows, .heads = vq.heads, .d = vv.d});
+}
+
+Tensor Graph::glu(kernel::Act act, Tensor gate, Tensor up) {
+  const Value a = values[gate.value];
+  if (a.width() != values[up.value].width()) {
+    fail(Code::data_loss, "gate has {} outputs and up has {}", a.width(), values[up.value].width());
+  }
+  Node node{.op = Op::glu, .in = {gate.value, up.value}};
+  node.act = act;
+  return emit(std::move(node), {.rows = a.rows, .d = a.width()});
+}
+
+Tensor Graph::add(Tensor a, Tensor b) {
+  const Value va = values[a.value];
+  if (va.width() != values[b.value].width() || va.rows != values[b.value].rows) {
+    fail(Code::data_loss, "a residual of {} values meets one of {}", va.width(),
+         values[b.value].width());
+  }
+  return emit({.op = Op::add, .in = {a.value, b.value}}, {.rows = va.rows, .d = va.width()});
+}
+
+Tensor Graph::softcap(Tensor x, float cap) {
+  const Value in = values[x.value];
+  Node node{.op = Op::softcap, .in = {x.value}};
+  node.cap = cap;
+  return emit(std::move(node), {.rows = in.rows, .d = in.width()});
+}
+
+Tensor Graph::select(Tensor x) {
+  return emit({.op = Op::select, .in = {x.value}}, {.rows = Rows::outputs,
+                                                    .d = values[x.value].width()});
+}
+
+int Graph::add_rope(RopeSpec spec) {
+  STRATA_CHECK(spec.d > 0 && spec.d % 2 == 0);
+  ropes.push_back(std::move(spec));
+  return static_cast<int>(ropes.size()) - 1;
+}
+
+std::vector<int> Graph::readers(int value) const {
+  std::vector<int> found;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    bool reads = nodes[i].residual == value;
+    for (int in : nodes[i].in) reads |= in == value;
+    if (reads) found.push_back(static_cast<int>(i));
+  }
+  return found;
+}
+
+int Graph::writer(int value) const {
+  for (size_t i = 0; i < nodes.size(); ++i)
+    for (int out : nodes[i].out)
+      if (out == value) return static_cast<int>(i);
+  return kNone;
+}
+
+void Graph::erase(const std::vector<bool>& dead) {
+  size_t kept = 0;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (dead[i]) continue;
+    if (kept != i) nodes[kept] = std::move(nodes[i]);
+    ++kept;
+  }
+  nodes.resize(kept);
+}
+
+}  // namespace strata::graph

@@ -1,0 +1,119 @@
+// One node compiled: pointers and work shares resolved, ready to run. Internal to the executor.
+#pragma once
+#include <atomic>
+#include <span>
+#include <vector>
+
+#include "base/threads.h"
+#include "graph/executor.h"
+#include "graph/memory_plan.h"
+#include "kernel/attention.h"
+#include "kernel/matmul.h"
+
+namespace strata::graph {
+
+/// Where a value lies.
+struct Buffer {
+  float* f32 = nullptr;
+  kernel::Record* records = nullptr;
+  int64_t private_offset = -1;   // of the records in each thread's arena
+  int64_t width = 0;
+  Rows rows = Rows::tokens;
+};
+
+/// A thread's consecutive groups of one matrix of a linear.
+struct Share {
+  int matrix = 0;
+  int64_t begin = 0, end = 0;
+};
+
+/// One piece of attention work: query tokens [token_begin, token_end) of a sequence against one KV
+/// head, over the blocks that `split` of `n_split` covers.
+struct AttentionTask {
+  int sequence = 0, head = 0;
+  int64_t token_begin = 0, token_end = 0;   // rows of the batch
+  int split = 0, n_split = 1;
+  int partial = 0;                          // first partial slot, when n_split > 1
+};
+
+/// Tasks of all attention nodes with the same shapes and window; made once a batch.
+struct AttentionWork {
+  int n_head = 0;
+  CacheSpec spec;
+  std::vector<AttentionTask> tasks;
+  std::vector<int> split_tasks;             // the first of each group of splits
+};
+
+struct RopeRows {
+  std::vector<float> cos, sin;              // [max_tokens][half]
+  int half = 0;
+};
+
+struct Step;
+
+/// The batch being run, shared by all threads.
+struct Run {
+  const Graph* graph = nullptr;
+  ThreadPool* pool = nullptr;
+  int threads = 1;
+  std::span<const int32_t> tokens;
+  std::span<const SequenceSlice> sequences;
+  int64_t n_tokens = 0, n_outputs = 0;
+  std::vector<int32_t> position, block, slot;   // by token
+  std::vector<int64_t> output_token;            // by output row
+  std::vector<RopeRows> ropes;
+  std::vector<AttentionWork> attention;
+  std::vector<float> partials;
+  std::vector<uint8_t*> private_arena;          // by thread
+  std::vector<float*> scratch;                  // by thread, kScratchFloats
+  std::vector<std::atomic<int>> next;           // work counters, one an attention node
+
+  int64_t rows(Rows r) const { return r == Rows::tokens ? n_tokens : n_outputs; }
+  bool privately(Rows r) const { return rows(r) <= kPrivateRows; }
+  kernel::Record* records(const Buffer& b, int thread) const {
+    return privately(b.rows) ? reinterpret_cast<kernel::Record*>(private_arena[thread] +
+                                                                 b.private_offset)
+                             : b.records;
+  }
+};
+
+using Execute = void (*)(const Step& step, Run& run, int thread);
+
+struct Step {
+  const Node* node = nullptr;
+  Execute execute = nullptr;
+  bool quantises = false;                       // no barrier follows when done privately
+  std::vector<Buffer> in, out;
+  Buffer residual;
+  std::vector<kernel::Matrix> matrices;
+  std::vector<const float*> biases;             // by matrix, null: none
+  std::vector<const float*> vectors;            // gains of norms
+  std::vector<std::vector<Share>> shares;       // by thread
+  int64_t norm_width = 0;
+  // attention
+  kernel::KvLayout layout;
+  uint8_t* cache = nullptr;
+  int work = 0, counter = 0;                    // indices into Run::attention, Run::next
+};
+
+/// Floats of each thread's scratch: a tile of rows of the widest normalised value, or gate and up.
+int64_t scratch_floats(const Graph& graph);
+
+Execute execute_of(Op op);
+
+void execute_embed(const Step&, Run&, int);
+void execute_rms_norm(const Step&, Run&, int);
+void execute_quantise(const Step&, Run&, int);
+void execute_linear(const Step&, Run&, int);
+void execute_linear_glu(const Step&, Run&, int);
+void execute_attention(const Step&, Run&, int);
+void execute_rope(const Step&, Run&, int);
+void execute_glu(const Step&, Run&, int);
+void execute_add(const Step&, Run&, int);
+void execute_softcap(const Step&, Run&, int);
+void execute_select(const Step&, Run&, int);
+
+/// Fills run.attention's tasks for the batch in `run`.
+void plan_attention(Run& run);
+
+}  // namespace strata::graph

@@ -1,0 +1,185 @@
+// Attention over the paged cache: store keys and values, then attend, then merge split positions.
+#include <algorithm>
+
+#include "graph/step.h"
+#include "kernel/ops.h"
+
+namespace strata::graph {
+namespace {
+
+constexpr int kBlock = kernel::kKvBlock;
+constexpr int kTaskTokens = 32;         // query tokens that reuse a head's K and V while in cache
+constexpr int kMinSplitBlocks = 4;      // positions are split only when each part has this many
+
+// Norm and rotary embedding of one head, in place.
+void prepare_head(const Step& s, const Run& run, float* x, int d, int64_t token, const float* gain) {
+  const Node& node = *s.node;
+  if (gain) kernel::rms_norm(x, gain, node.eps, node.offset, d, x);
+  if (node.rope == kNone) return;
+  const RopeRows& rows = run.ropes[node.rope];
+  const RopeSpec& spec = run.graph->ropes[node.rope];
+  kernel::rope(x, 1, d, spec.d, &rows.cos[token * rows.half], &rows.sin[token * rows.half],
+               spec.interleaved);
+}
+
+// Query heads first, then pairs of key and value: one unit of work each.
+void prepare(const Step& s, Run& run, int thread) {
+  const int n_kv = s.layout.n_head_kv, d_k = s.layout.d_k, d_v = s.layout.d_v;
+  const int n_head = static_cast<int>(s.in[0].width) / d_k;
+  const float* q_gain = s.vectors.empty() ? nullptr : s.vectors[0];
+  const float* k_gain = s.vectors.empty() ? nullptr : s.vectors[1];
+  const int units = n_head + n_kv;
+  const auto [begin, end] = split_evenly(run.n_tokens * units, thread, run.threads);
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t token = i / units;
+    const int unit = static_cast<int>(i % units);
+    if (unit < n_head) {
+      prepare_head(s, run, s.in[0].f32 + token * s.in[0].width + unit * d_k, d_k, token, q_gain);
+    } else {
+      const int head = unit - n_head;
+      float* k = s.in[1].f32 + token * s.in[1].width + head * d_k;
+      prepare_head(s, run, k, d_k, token, k_gain);
+      kernel::kv_store(s.layout, s.cache + s.layout.block_bytes() * run.block[token], head,
+                       run.slot[token], k, s.in[2].f32 + token * s.in[2].width + head * d_v);
+    }
+  }
+}
+
+int64_t partial_stride(const CacheSpec& spec) { return (spec.d_v + 15) / 16 * 16 + 16; }
+
+void attend_task(const Step& s, const Run& run, const AttentionWork& work,
+                 const AttentionTask& task) {
+  const SequenceSlice& seq = run.sequences[task.sequence];
+  const int group = work.n_head / work.spec.n_head_kv;
+  const int window = s.node->window;
+  kernel::Attend a{.layout = s.layout};
+  a.pool = s.cache;
+  a.block_stride = s.layout.block_bytes();
+  a.table = seq.blocks;
+  a.head = task.head;
+  a.scale = s.node->scale;
+  a.softcap = s.node->cap;
+  kernel::AttendRow rows[kernel::kAttendRows];
+  a.rows = rows;
+  const int64_t total = (task.token_end - task.token_begin) * group;
+  for (int64_t row = 0; row < total;) {
+    a.n_row = static_cast<int>(std::min<int64_t>(kernel::kAttendRows, total - row));
+    int first = INT32_MAX, last = 0;
+    for (int i = 0; i < a.n_row; ++i, ++row) {
+      const int64_t token = task.token_begin + row / group;
+      const int head = task.head * group + static_cast<int>(row % group);
+      const int end = run.position[token] + 1;
+      const int begin = window > 0 ? std::max(0, end - window) : 0;
+      rows[i] = {.q = s.in[0].f32 + token * s.in[0].width + head * s.layout.d_k,
+                 .out = s.out[0].f32 + token * s.out[0].width + head * s.layout.d_v,
+                 .partial = nullptr,
+                 .begin = begin,
+                 .end = end};
+      first = std::min(first, begin / kBlock);
+      last = std::max(last, (end + kBlock - 1) / kBlock);
+    }
+    if (task.n_split > 1) {
+      const auto [b, e] = split_evenly(last - first, task.split, task.n_split);
+      last = first + static_cast<int>(e);
+      first += static_cast<int>(b);
+      for (int i = 0; i < a.n_row; ++i) {
+        const int64_t slot = task.partial + int64_t(task.split) * kernel::kAttendRows + i;
+        rows[i].out = nullptr;
+        rows[i].partial = const_cast<float*>(run.partials.data()) + slot * partial_stride(work.spec);
+      }
+    }
+    a.block_begin = first;
+    a.block_end = last;
+    kernel::attend(a);
+  }
+}
+
+void merge(const Step& s, Run& run, const AttentionWork& work, int thread) {
+  const int group = work.n_head / work.spec.n_head_kv;
+  const int64_t stride = partial_stride(work.spec);
+  int64_t unit = 0;
+  for (int index : work.split_tasks) {
+    const AttentionTask& task = work.tasks[index];
+    const int64_t rows = (task.token_end - task.token_begin) * group;
+    for (int64_t row = 0; row < rows; ++row, ++unit) {
+      if (unit % run.threads != thread) continue;
+      const int64_t token = task.token_begin + row / group;
+      const int head = task.head * group + static_cast<int>(row % group);
+      kernel::attend_merge(run.partials.data() + (task.partial + row) * stride,
+                           stride * kernel::kAttendRows, task.n_split, s.layout.d_v,
+                           s.out[0].f32 + token * s.out[0].width + head * s.layout.d_v);
+    }
+  }
+}
+
+// How many parts the positions of `tasks` equal tasks are cut into: enough that the threads end
+// together, each part no shorter than kMinSplitBlocks.
+int choose_split(int tasks, int threads, int blocks) {
+  const int most = std::min((4 * threads + tasks - 1) / tasks, blocks / kMinSplitBlocks);
+  if (most < 2 || threads < 2) return 1;
+  int best = 1;
+  double best_share = 1e9;
+  for (int n = 1; n <= most; ++n) {
+    const int rounds = (tasks * n + threads - 1) / threads;
+    const double share = static_cast<double>(rounds) / (tasks * n) + 0.002 * n;
+    if (share < best_share - 1e-9) {
+      best_share = share;
+      best = n;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+void plan_attention(Run& run) {
+  for (AttentionWork& work : run.attention) {
+    work.tasks.clear();
+    work.split_tasks.clear();
+    const int group = work.n_head / work.spec.n_head_kv;
+    int pieces = 0, longest = 0;
+    for (const SequenceSlice& seq : run.sequences) {
+      pieces += (seq.n_token + kTaskTokens - 1) / kTaskTokens * work.spec.n_head_kv;
+      int positions = seq.n_past + seq.n_token;
+      if (work.spec.window > 0) positions = std::min(positions, work.spec.window + seq.n_token);
+      longest = std::max(longest, positions);
+    }
+    const int n_split = choose_split(std::max(pieces, 1), run.threads, longest / kBlock);
+    int partial = 0;
+    for (size_t i = 0; i < run.sequences.size(); ++i) {
+      const SequenceSlice& seq = run.sequences[i];
+      const int64_t end = seq.first_token + seq.n_token;
+      for (int head = 0; head < work.spec.n_head_kv; ++head) {
+        for (int64_t t = seq.first_token; t < end; t += kTaskTokens) {
+          AttentionTask task{.sequence = static_cast<int>(i), .head = head, .token_begin = t,
+                             .token_end = std::min<int64_t>(t + kTaskTokens, end)};
+          const bool one_pass = (task.token_end - t) * group <= kernel::kAttendRows;
+          const int blocks = (seq.n_past + seq.n_token) / kBlock;
+          if (one_pass && n_split > 1 && blocks >= n_split * kMinSplitBlocks / 2) {
+            task.n_split = n_split;
+            task.partial = partial;
+            partial += n_split * kernel::kAttendRows;
+            work.split_tasks.push_back(static_cast<int>(work.tasks.size()));
+          }
+          for (task.split = 0; task.split < task.n_split; ++task.split) work.tasks.push_back(task);
+        }
+      }
+    }
+    const size_t needed = static_cast<size_t>(partial) * partial_stride(work.spec);
+    if (run.partials.size() < needed) run.partials.resize(needed);
+  }
+}
+
+void execute_attention(const Step& s, Run& run, int thread) {
+  prepare(s, run, thread);
+  run.pool->barrier(thread);
+  const AttentionWork& work = run.attention[s.work];
+  const int n = static_cast<int>(work.tasks.size());
+  for (int i; (i = run.next[s.counter].fetch_add(1, std::memory_order_relaxed)) < n;)
+    attend_task(s, run, work, work.tasks[i]);
+  if (work.split_tasks.empty()) return;
+  run.pool->barrier(thread);
+  merge(s, run, work, thread);
+}
+
+}  // namespace strata::graph

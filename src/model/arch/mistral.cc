@@ -1,0 +1,17 @@
+// Mistral: Llama's block; the sliding window comes with the hyper-parameters.
+// Source: arXiv:2310.06825 section 2. Golden: test/golden/mistral-window.
+#include "model/arch.h"
+
+namespace strata::model {
+namespace {
+
+// x [tokens, d_model] -> [tokens, d_model]
+graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
+  x = g.add(x, attention(g, w, norm(g, w, x, "attn_norm")));
+  return g.add(x, gated_mlp(g, w, norm(g, w, x, "ffn_norm")));
+}
+
+const Registry<Arch> entry{{.name = "mistral", .block = block}};
+
+}  // namespace
+}  // namespace strata::model

@@ -1,0 +1,17 @@
+// Qwen2 and Qwen2.5: Llama's block with biases on q, k and v (used where the file has them).
+// Source: arXiv:2407.10671 section 2.2.1. Golden: test/golden/qwen2.
+#include "model/arch.h"
+
+namespace strata::model {
+namespace {
+
+// x [tokens, d_model] -> [tokens, d_model]
+graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
+  x = g.add(x, attention(g, w, norm(g, w, x, "attn_norm")));
+  return g.add(x, gated_mlp(g, w, norm(g, w, x, "ffn_norm")));
+}
+
+const Registry<Arch> entry{{.name = "qwen2", .block = block}};
+
+}  // namespace
+}  // namespace strata::model

@@ -1,0 +1,17 @@
+// Qwen3 dense: Llama's block plus RMSNorm on every query and key head before RoPE.
+// Source: arXiv:2505.09388 section 2. Golden: test/golden/qwen3.
+#include "model/arch.h"
+
+namespace strata::model {
+namespace {
+
+// x [tokens, d_model] -> [tokens, d_model]
+graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
+  x = g.add(x, attention(g, w, norm(g, w, x, "attn_norm"), {.qk_norm = true}));
+  return g.add(x, gated_mlp(g, w, norm(g, w, x, "ffn_norm")));
+}
+
+const Registry<Arch> entry{{.name = "qwen3", .block = block}};
+
+}  // namespace
+}  // namespace strata::model
