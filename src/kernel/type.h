@@ -31,8 +31,9 @@ size_t row_bytes(Type type, int64_t cols);
 /// out[i] = the stored row's value i, exact in f32. `n` a multiple of the block.
 void to_f32(Type type, const void* row, int64_t n, float* out);
 
-/// Reference quantiser (round to nearest, no importance matrix) for the formats that have one:
+/// Reference quantiser (least squares, no importance matrix) for the formats that have one:
 /// f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, iq4_nl. False for the others.
+/// In block formats NaN and infinities count as 0.
 bool from_f32(Type type, const float* values, int64_t n, void* row);
 
 float f16_to_f32(uint16_t h);

@@ -1,0 +1,33 @@
+#include "kernel/quant/format.h"
+#include "kernel/quant/scale_min.h"
+
+namespace strata::kernel::quant {
+namespace {
+
+void to_f32(const uint8_t* stored, int64_t blocks, float* out) {
+  for (int64_t b = 0; b < blocks; ++b, out += 256) {
+    const auto block = read<Q4_K>(stored, b);
+    const ScaleMin six = unpack_scale_min(block.scale);
+    const float d = half::from_f16(block.d), d_min = half::from_f16(block.d_min);
+    for (int s = 0; s < 8; ++s) {
+      const float scale = d * float(six.scale[s]), min = d_min * float(six.min[s]);
+      const uint8_t* q = block.q + s / 2 * 32;
+      for (int l = 0; l < 32; ++l) out[32 * s + l] = scale * float(q[l] >> (s % 2 * 4) & 15) - min;
+    }
+  }
+}
+
+void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
+  for (int64_t b = 0; b < blocks; ++b, values += 256) {
+    const ScaleMinFit fit = fit_scale_min(values, 15);
+    Q4_K block{fit.d, fit.d_min, {}, {}};
+    pack_scale_min(fit.six, block.scale);
+    for (int i = 0; i < 256; ++i) block.q[i / 64 * 32 + i % 32] |= fit.q[i] << (i / 32 % 2 * 4);
+    write(block, stored, b);
+  }
+}
+
+const FormatFile file({{"Q4_K", Type::q4_k, 12, 256, 144, true}, to_f32, from_f32});
+
+}  // namespace
+}  // namespace strata::kernel::quant
