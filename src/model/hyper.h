@@ -21,14 +21,15 @@ struct Rope {
   double factor = 1;
   double low_freq_factor = 1, high_freq_factor = 4;    // llama3
   double beta_fast = 32, beta_slow = 1;                // yarn
+  bool truncate = true;        // yarn: the range of blended dimensions is widened to whole ones
   double attn_factor = 0;      // yarn: multiplies cosine and sine; 0: 0.1 ln(factor) + 1
   int original_context = 0;
   std::vector<float> freq_divisors;   // GGUF's rope_freqs.weight: angle i is divided by [i]
 };
 
 struct Hyper {
-  std::string arch;            // GGUF's general.architecture
-  std::string name;            // for people
+  std::string arch;            // Family::name, which is GGUF's general.architecture
+  std::string name;            // for people; may be empty
   int n_layer = 0, d_model = 0, n_head = 0, n_head_kv = 0;
   int d_head = 0, d_head_v = 0;
   int d_ff = 0, n_vocab = 0;
@@ -37,7 +38,7 @@ struct Hyper {
   float norm_offset = 0;       // 1 where the file stores gain - 1 (Gemma in HF form)
   kernel::Act act = kernel::Act::silu;
   Rope rope;                   // full-attention layers
-  Rope rope_local;             // sliding-window layers where they differ (Gemma 3)
+  Rope rope_local;             // sliding-window layers; differs for Gemma 3 only
   std::vector<int> window;     // per layer: attended positions including the own one; 0 = all
   float attn_scale = 0;        // 0: 1 / sqrt(d_head)
   float attn_softcap = 0, logit_softcap = 0;
@@ -47,13 +48,21 @@ struct Hyper {
   bool is_local(int layer) const { return window[layer] > 0; }
 };
 
+/// Largest values accepted, so that no product of them overflows.
+namespace hyper_max {
+inline constexpr int64_t kLayers = 4096, kWidth = 1 << 22, kHeads = 1 << 14, kHeadDim = 1 << 14,
+                         kVocab = 1 << 26, kContext = 1 << 30;
+}
+
 /// Errors: data_loss / invalid_argument naming the missing or impossible key; unimplemented naming an
 /// unknown architecture with the list of known ones.
 Hyper read_hyper(const Store& store);
 
 /// Cosine and sine [d / 2] of one position, scaling and attention factor applied.
+/// Cost: row() computes d / 2 sines in double; keep the rows that are used again.
 class RopeTable {
  public:
+  /// Requires what read_hyper guarantees of a Rope.
   explicit RopeTable(const Rope& rope);
   int half() const { return static_cast<int>(inv_freq_.size()); }
   void row(int position, float* cos, float* sin) const;

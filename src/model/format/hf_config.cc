@@ -1,0 +1,128 @@
+#include "model/format/hf_config.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "model/format/byte_reader.h"
+
+namespace strata::model {
+
+using nlohmann::json;
+
+struct HfConfig::Impl {
+  std::shared_ptr<const json> document;
+  const json* outer;     // the whole config.json
+  const json* object;    // the part looked at
+  std::string where;
+
+  const json* find(std::string_view key) const { return find_in(*object, key); }
+  static const json* find_in(const json& object, std::string_view key) {
+    auto it = object.find(key);
+    return it == object.end() || it->is_null() ? nullptr : &*it;
+  }
+  [[noreturn]] void wrong_kind(std::string_view key, const json& value, const char* wanted) const {
+    fail(Code::data_loss, "{}: '{}' should be {} but is {}", where, key, wanted, value.type_name());
+  }
+  std::optional<bool> boolean(const json& in, std::string_view key) const {
+    const json* value = find_in(in, key);
+    if (!value) return std::nullopt;
+    if (!value->is_boolean()) wrong_kind(key, *value, "true or false");
+    return value->get<bool>();
+  }
+  std::optional<std::string> text(const json& in, std::string_view key) const {
+    const json* value = find_in(in, key);
+    if (!value) return std::nullopt;
+    if (!value->is_string()) wrong_kind(key, *value, "a string");
+    return value->get<std::string>();
+  }
+};
+
+HfConfig::HfConfig(std::string_view text, std::string where) {
+  if (text.size() > kHfConfigBytesMax)
+    fail(Code::too_large, "{}: {} bytes are over the limit of {}", where, text.size(),
+         kHfConfigBytesMax);
+  std::shared_ptr<const json> document;
+  try {
+    document = std::make_shared<const json>(json::parse(text));
+  } catch (const json::exception& e) {
+    fail(Code::data_loss, "{}: not valid JSON: {}", where, printable(e.what()));
+  }
+  if (!document->is_object()) fail(Code::data_loss, "{}: not a JSON object", where);
+  const json* object = Impl::find_in(*document, "text_config");
+  if (!object || !object->is_object()) object = document.get();
+  impl_ = std::make_shared<const Impl>(Impl{document, document.get(), object, std::move(where)});
+}
+
+std::optional<int64_t> HfConfig::integer(std::string_view key) const {
+  const json* value = impl_->find(key);
+  if (!value) return std::nullopt;
+  if (value->is_number_unsigned() && value->get<uint64_t>() <= INT64_MAX)
+    return static_cast<int64_t>(value->get<uint64_t>());
+  if (value->is_number_integer() && !value->is_number_unsigned()) return value->get<int64_t>();
+  if (value->is_number_float()) {
+    // Some publishers write 32.0.
+    const double d = value->get<double>();
+    if (d >= -0x1p53 && d <= 0x1p53 && d == std::trunc(d)) return static_cast<int64_t>(d);
+  }
+  impl_->wrong_kind(key, *value, "an integer");
+}
+
+std::optional<double> HfConfig::real(std::string_view key) const {
+  const json* value = impl_->find(key);
+  if (!value) return std::nullopt;
+  if (!value->is_number()) impl_->wrong_kind(key, *value, "a number");
+  return value->get<double>();
+}
+
+std::optional<bool> HfConfig::boolean(std::string_view key) const {
+  return impl_->boolean(*impl_->object, key);
+}
+
+std::optional<std::string> HfConfig::text(std::string_view key) const {
+  return impl_->text(*impl_->object, key);
+}
+
+std::optional<std::vector<std::string>> HfConfig::texts(std::string_view key) const {
+  const json* value = impl_->find(key);
+  if (!value) return std::nullopt;
+  std::vector<std::string> out;
+  if (!value->is_array()) impl_->wrong_kind(key, *value, "an array of strings");
+  for (const json& element : *value) {
+    if (!element.is_string()) impl_->wrong_kind(key, element, "an array of strings");
+    out.push_back(element.get<std::string>());
+  }
+  return out;
+}
+
+std::optional<HfConfig> HfConfig::object(std::string_view key) const {
+  const json* value = impl_->find(key);
+  if (!value) return std::nullopt;
+  if (!value->is_object()) impl_->wrong_kind(key, *value, "an object");
+  return HfConfig(std::make_shared<const Impl>(
+      Impl{impl_->document, impl_->outer, value, fmt::format("{}: {}", impl_->where, key)}));
+}
+
+bool HfConfig::is_null(std::string_view key) const {
+  auto it = impl_->object->find(key);
+  return it != impl_->object->end() && it->is_null();
+}
+
+bool HfConfig::is_object(std::string_view key) const {
+  const json* value = impl_->find(key);
+  return value && value->is_object();
+}
+
+std::string HfConfig::model_type() const {
+  if (auto type = impl_->text(*impl_->object, "model_type")) return *type;
+  return impl_->text(*impl_->outer, "model_type").value_or("");
+}
+
+std::optional<bool> HfConfig::tied() const {
+  if (auto tied = impl_->boolean(*impl_->object, "tie_word_embeddings")) return tied;
+  return impl_->boolean(*impl_->outer, "tie_word_embeddings");
+}
+
+const std::string& HfConfig::where() const { return impl_->where; }
+
+}  // namespace strata::model

@@ -1,0 +1,181 @@
+#include <cmath>
+
+#include "base/error.h"
+#include "model/format/byte_reader.h"
+#include "model/format/value.h"
+#include "model/hyper_read.h"
+
+namespace strata::model {
+namespace {
+
+using namespace hyper_max;
+
+/// Metadata under "ARCH.".
+class Keys {
+ public:
+  Keys(const Metadata& metadata, std::string_view arch) : metadata_(metadata), arch_(arch) {}
+
+  std::string key(std::string_view tail) const { return fmt::format("{}.{}", arch_, tail); }
+  bool has(std::string_view tail) const { return metadata_.has(key(tail)); }
+
+  std::optional<int> integer(std::string_view tail, int64_t min, int64_t max) const {
+    const std::string k = key(tail);
+    const auto values = metadata_.integers(k);
+    if (!values) return std::nullopt;
+    // One value a layer is allowed; layers of different sizes are not.
+    if (values->empty()) fail(Code::data_loss, "'{}' is an empty array", k);
+    for (int64_t v : *values)
+      if (v != values->front())
+        fail(Code::unimplemented, "'{}' differs between layers, which this build does not support",
+             k);
+    return checked(k, values->front(), min, max);
+  }
+  int required(std::string_view tail, int64_t max) const {
+    if (auto value = integer(tail, 1, max)) return *value;
+    fail(Code::data_loss, "metadata key '{}' is missing", key(tail));
+  }
+  std::optional<double> real(std::string_view tail, double min, double max) const {
+    const std::string k = key(tail);
+    const auto value = metadata_.real(k);
+    return value ? std::optional(checked(k, *value, min, max)) : std::nullopt;
+  }
+  std::optional<std::string> text(std::string_view tail) const { return metadata_.text(key(tail)); }
+  std::optional<Value::Ints> integers(std::string_view tail) const {
+    return metadata_.integers(key(tail));
+  }
+
+ private:
+  const Metadata& metadata_;
+  std::string_view arch_;
+};
+
+Rope read_rope(const Keys& keys, const Family& family, const Hyper& h) {
+  Rope rope;
+  rope.d = keys.integer("rope.dimension_count", 1, kHeadDim).value_or(h.d_head);
+  rope.theta = keys.real("rope.freq_base", 1.0001, 1e15).value_or(10000);
+  rope.interleaved = family.interleaved_in_gguf;
+  // 0 stands for "none" in files of old converters.
+  auto factor = keys.real("rope.scaling.factor", 0, 1e6);
+  if (!factor) factor = keys.real("rope.scale_linear", 0, 1e6);
+  rope.factor = factor && *factor > 0 ? *factor : 1;
+  rope.original_context =
+      keys.integer("rope.scaling.original_context_length", 1, kContext).value_or(h.n_context);
+  const std::string type = keys.text("rope.scaling.type").value_or("linear");
+  if (type == "yarn") {
+    rope.scaling = RopeScaling::yarn;
+    rope.beta_fast = keys.real("rope.scaling.yarn_beta_fast", 1e-3, 1e6).value_or(32);
+    rope.beta_slow = keys.real("rope.scaling.yarn_beta_slow", 1e-3, 1e6).value_or(1);
+    // The file's factors multiply the standard one.
+    auto magnitude = [&](double multiplier) {
+      return rope.factor > 1 ? 0.1 * multiplier * std::log(rope.factor) + 1 : 1;
+    };
+    rope.attn_factor = magnitude(1) * keys.real("rope.scaling.attn_factor", 1e-3, 1e3).value_or(1);
+    if (auto log_multiplier = keys.real("rope.scaling.yarn_log_multiplier", 0, 100))
+      rope.attn_factor /= magnitude(*log_multiplier);
+  } else if (type == "linear") {
+    rope.scaling = rope.factor != 1 ? RopeScaling::linear : RopeScaling::none;
+  } else if (type != "none") {
+    fail(Code::unimplemented, "'{}' is '{}'; this build knows none, linear and yarn",
+         keys.key("rope.scaling.type"), printable(type));
+  }
+  return rope;
+}
+
+// Scaling stretches the full-attention layers alone where the local ones have a base of their own.
+Rope read_rope_local(const Keys& keys, const Family& family, const Rope& rope) {
+  const auto theta = keys.real("rope.freq_base_swa", 1.0001, 1e15);
+  if (!theta && family.rope_theta_local == 0) return rope;
+  Rope local = rope;
+  local.theta = theta.value_or(family.rope_theta_local);
+  if (family.rope_theta_local != 0) {
+    local.scaling = RopeScaling::none;
+    local.factor = 1;
+  }
+  return local;
+}
+
+std::vector<int> read_windows(const Keys& keys, const Family& family, int n_layer) {
+  std::vector<int> windows(n_layer, 0);
+  const bool alternating = family.windows == WindowRule::alternating;
+  // Gemma 2 files of the first converters lack the key; without it Gemma 3 attends to everything.
+  const int absent = alternating && family.rope_theta_local == 0 ? family.window : 0;
+  const int window = keys.integer("attention.sliding_window", 0, kContext).value_or(absent);
+  if (window == 0 || family.windows == WindowRule::upper) return windows;
+
+  const auto pattern = keys.integers("attention.sliding_window_pattern");
+  const std::string key = keys.key("attention.sliding_window_pattern");
+  if (pattern && pattern->size() > 1) {
+    if (static_cast<int>(pattern->size()) < n_layer)
+      fail(Code::data_loss, "'{}' has {} elements for {} layers", key, pattern->size(), n_layer);
+    for (int i = 0; i < n_layer; ++i) windows[i] = (*pattern)[i] ? window : 0;
+    return windows;
+  }
+  const int period = pattern && pattern->size() == 1 ? checked(key, pattern->front(), 0, kLayers)
+                     : alternating                  ? family.window_pattern
+                                                    : 0;
+  for (int i = 0; i < n_layer; ++i)
+    if (period == 0 || i % period < period - 1) windows[i] = window;
+  return windows;
+}
+
+}  // namespace
+
+Hyper read_hyper_gguf(const Metadata& metadata, int64_t n_vocab_rows,
+                      std::vector<float> freq_divisors) {
+  const auto arch = metadata.text("general.architecture");
+  if (!arch) fail(Code::data_loss, "metadata key 'general.architecture' is missing");
+  const Family* family = find_family(*arch);
+  if (!family)
+    fail(Code::unimplemented, "unknown architecture '{}'; this build knows {}", printable(*arch),
+         known_families());
+  const Keys keys(metadata, *arch);
+
+  Hyper h;
+  h.arch = *arch;
+  h.name = metadata.text("general.name").value_or("");
+  h.n_layer = keys.required("block_count", kLayers);
+  h.d_model = keys.required("embedding_length", kWidth);
+  h.d_ff = keys.required("feed_forward_length", kWidth);
+  h.n_head = keys.required("attention.head_count", kHeads);
+  h.n_head_kv = keys.integer("attention.head_count_kv", 1, kHeads).value_or(h.n_head);
+  h.n_context = keys.required("context_length", kContext);
+  const int d_head_default = h.d_model / h.n_head;
+  h.d_head = checked(keys.key("attention.key_length"),
+                     int64_t{keys.integer("attention.key_length", 1, kHeadDim)
+                                 .value_or(d_head_default)}, 1, kHeadDim);
+  h.d_head_v = keys.integer("attention.value_length", 1, kHeadDim).value_or(h.d_head);
+
+  const auto* tokens = metadata.strings("tokenizer.ggml.tokens");
+  int64_t n_vocab = n_vocab_rows;
+  if (n_vocab == 0) n_vocab = keys.integer("vocab_size", 1, kVocab).value_or(0);
+  if (n_vocab == 0 && tokens) n_vocab = static_cast<int64_t>(tokens->size());
+  h.n_vocab = checked(keys.key("vocab_size"), n_vocab, 1, kVocab);
+  if (tokens && static_cast<int64_t>(tokens->size()) > n_vocab)
+    fail(Code::data_loss, "tokenizer.ggml.tokens has {} entries, but the embedding has {} rows",
+         tokens->size(), n_vocab);
+
+  const auto eps = keys.real("attention.layer_norm_rms_epsilon", 0, 1);
+  if (!eps)
+    fail(Code::data_loss, "metadata key '{}' is missing",
+         keys.key("attention.layer_norm_rms_epsilon"));
+  h.norm_eps = static_cast<float>(*eps);
+  h.act = family->act;
+  h.embed_scale = family->scaled_embedding ? std::sqrt(static_cast<float>(h.d_model)) : 1;
+
+  h.rope = read_rope(keys, *family, h);
+  h.rope.freq_divisors = std::move(freq_divisors);
+  h.rope_local = read_rope_local(keys, *family, h.rope);
+  h.window = read_windows(keys, *family, h.n_layer);
+
+  if (auto scale = keys.real("attention.scale", 1e-6, 1e3))
+    h.attn_scale = static_cast<float>(*scale);
+  else if (family->layers_scaled_by_width == h.n_layer)
+    h.attn_scale = 1 / std::sqrt(static_cast<float>(d_head_default));
+  h.attn_softcap = static_cast<float>(
+      keys.real("attn_logit_softcapping", 0, 1e6).value_or(family->attn_softcap));
+  h.logit_softcap = static_cast<float>(
+      keys.real("final_logit_softcapping", 0, 1e6).value_or(family->logit_softcap));
+  return h;
+}
+
+}  // namespace strata::model

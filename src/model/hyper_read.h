@@ -1,0 +1,26 @@
+// The parts of read_hyper: one reader a format, one check for both.
+#pragma once
+#include <string_view>
+
+#include "model/family.h"
+#include "model/hyper.h"
+
+namespace strata::model {
+
+class HfConfig;
+class Metadata;
+
+/// `n_vocab_rows`: rows of the embedding, 0 if unknown. `freq_divisors`: rope_freqs.weight or empty.
+Hyper read_hyper_gguf(const Metadata& metadata, int64_t n_vocab_rows,
+                      std::vector<float> freq_divisors);
+Hyper read_hyper_hf(const HfConfig& config);
+
+/// Narrows to int. Errors: data_loss naming `key` unless min <= value <= max.
+int checked(std::string_view key, int64_t value, int64_t min, int64_t max);
+/// Errors: data_loss naming `key` unless min <= value <= max (which NaN is not).
+double checked(std::string_view key, double value, double min, double max);
+
+/// What the keys must be in relation to each other. Errors: data_loss.
+void check_hyper(const Hyper& hyper);
+
+}  // namespace strata::model
