@@ -54,14 +54,13 @@ class HfStore final : public MappedStore {
   /// `path`: the folder, or one .safetensors file, whose folder then gives the side files.
   explicit HfStore(const std::string& path) : MappedStore(path) {
     const bool folder = fs::is_directory(path);
-    folder_ = folder ? path : fs::path(path).parent_path().string();
-    if (folder_.empty()) folder_ = ".";
+    folder_ = folder ? fs::path(path) : fs::path(path).parent_path();
     read_config();
     if (!folder)
       take(path, nullptr);
-    else if (fs::exists(fs::path(folder_) / kIndex))
+    else if (fs::exists(folder_ / kIndex))
       take_shards();
-    else if (fs::exists(fs::path(folder_) / kWeights))
+    else if (fs::exists(folder_ / kWeights))
       take(in_folder(kWeights), nullptr);
     else
       fail(Code::not_found,
@@ -77,7 +76,7 @@ class HfStore final : public MappedStore {
   }
 
  private:
-  std::string in_folder(std::string_view name) const { return (fs::path(folder_) / name).string(); }
+  std::string in_folder(std::string_view name) const { return (folder_ / name).string(); }
 
   // Names and tied heads depend on the family; a folder without config.json can still be inspected.
   void read_config() {
@@ -135,7 +134,7 @@ class HfStore final : public MappedStore {
     t.data = copy.get();
   }
 
-  std::string folder_;
+  fs::path folder_;
   std::string_view family_;
   bool tied_ = false;
   std::vector<std::unique_ptr<uint8_t[]>> copies_;
