@@ -10,6 +10,7 @@ namespace strata::kernel {
 
 inline constexpr int kKvBlock = 64;
 inline constexpr int kAttendRows = 8;   // query rows that share one pass over K and V
+inline constexpr int kAttendDim = 576;  // largest d_k and d_v (latent attention has 512 + 64)
 
 enum class KvType : uint8_t { f32, f16, bf16 };
 
@@ -24,7 +25,8 @@ struct KvLayout {
   size_t block_bytes() const { return head_bytes() * n_head_kv; }
 };
 
-/// Stores one token's key [d_k] and value [d_v] of one head at `slot` (0 .. 63) of a block.
+/// Stores one token's key [d_k] and value [d_v] of one head at `slot` (0 .. 63) of a block, rounded
+/// to nearest even; f16 saturates at its largest finite value; NaN stays NaN.
 void kv_store(const KvLayout& layout, uint8_t* block, int head, int slot, const float* k,
               const float* v);
 

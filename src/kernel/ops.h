@@ -26,12 +26,14 @@ void softcap(const float* x, float cap, int64_t n, float* out);
 /// Source: arXiv:2104.09864 section 3.4.2.
 void rope(float* x, int n_head, int d_head, int d_rope, const float* cos, const float* sin,
           bool interleaved);
-/// In place softmax with temperature 1; returns log(sum(exp(x))) (with the maximum added back).
+/// In place softmax with temperature 1; returns log(sum(exp(x))). Nothing but -inf gives zeros and -inf;
+/// NaN gives NaN.
 float softmax(float* x, int64_t n);
-/// Index of the largest value, the lowest one on ties; NaN never wins.
+/// Index of the largest value, the lowest one on ties; NaN never wins (nothing but NaN gives 0).
 int64_t argmax(const float* x, int64_t n);
+/// The largest value, NaN left out; -inf if there is none.
 float max(const float* x, int64_t n);
-/// log(sum(exp(x * s))).
+/// log(sum(exp(x * s))), with the special values of softmax.
 float log_sum_exp(const float* x, float s, int64_t n);
 
 }  // namespace strata::kernel
