@@ -3,14 +3,15 @@
 include(GoogleTest)
 enable_testing()
 set(STRATA_LAYERS "" CACHE INTERNAL "")
-option(STRATA_TESTS "build the test programs" ON)
+set(STRATA_TEST_TIMEOUT 600)   # seconds, one test
 
+# strata_layer(NAME [LIBS libraries] [EXCLUDE regex of source files left out])
 function(strata_layer name)
-  cmake_parse_arguments(A "" "" "LIBS" ${ARGN})
-  if(NOT IS_DIRECTORY ${CMAKE_SOURCE_DIR}/src/${name})
-    return()
-  endif()
+  cmake_parse_arguments(A "" "EXCLUDE" "LIBS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  if(A_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${A_EXCLUDE}")
+  endif()
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
@@ -18,6 +19,7 @@ function(strata_layer name)
     return()
   endif()
   add_library(strata_${name} OBJECT ${sources})
+  target_compile_options(strata_${name} PRIVATE ${STRATA_WARNINGS})
   target_include_directories(strata_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(strata_${name} PUBLIC ${A_LIBS})
   foreach(lower ${STRATA_LAYERS})
@@ -26,12 +28,23 @@ function(strata_layer name)
   set(layers ${STRATA_LAYERS} ${name})
   set(STRATA_LAYERS "${layers}" CACHE INTERNAL "")
   if(STRATA_TESTS AND tests)
-    add_executable(strata_test_${name} ${tests})
-    strata_link_layers(strata_test_${name} ${layers})
-    target_link_libraries(strata_test_${name} PRIVATE GTest::gtest GTest::gtest_main)
-    gtest_discover_tests(strata_test_${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
-                         PROPERTIES ENVIRONMENT "STRATA_SOURCE=${CMAKE_SOURCE_DIR}")
+    strata_test_program(${name} "${tests}" "${layers}")
   endif()
+endfunction()
+
+# STRATA_TEST_SHORT is 1 where the build is slow (sanitizers, emulation): long loops go fewer rounds.
+function(strata_test_program name tests layers)
+  set(program strata_test_${name})
+  add_executable(${program} ${tests})
+  target_compile_options(${program} PRIVATE ${STRATA_WARNINGS})
+  strata_link_layers(${program} ${layers})
+  target_link_libraries(${program} PRIVATE GTest::gtest GTest::gtest_main)
+  target_compile_definitions(${program} PRIVATE
+    STRATA_TEST_SHORT=$<OR:$<BOOL:${STRATA_SANITIZE}>,$<BOOL:${CMAKE_CROSSCOMPILING}>>)
+  gtest_discover_tests(${program} TEST_PREFIX "${STRATA_TEST_PREFIX}${name}."
+                       DISCOVERY_TIMEOUT 60
+                       PROPERTIES TIMEOUT ${STRATA_TEST_TIMEOUT}
+                                  ENVIRONMENT "STRATA_SOURCE=${CMAKE_SOURCE_DIR}")
 endfunction()
 
 # Object libraries pass on their objects only to what links them directly.
@@ -41,11 +54,14 @@ function(strata_link_layers target)
   endforeach()
 endfunction()
 
-function(strata_programs)
-  if(EXISTS ${CMAKE_SOURCE_DIR}/src/main/main.cc)
-    add_executable(strata src/main/main.cc)
-    strata_link_layers(strata ${STRATA_LAYERS})
-    add_custom_command(TARGET strata POST_BUILD
-      COMMAND ${CMAKE_COMMAND} -E create_symlink strata $<TARGET_FILE_DIR:strata>/server)
+function(strata_program)
+  if(NOT EXISTS ${CMAKE_SOURCE_DIR}/src/main/main.cc)
+    return()
   endif()
+  add_executable(strata src/main/main.cc)
+  target_compile_options(strata PRIVATE ${STRATA_WARNINGS})
+  strata_link_layers(strata ${STRATA_LAYERS})
+  # The second name chooses the compatible command line.
+  add_custom_command(TARGET strata POST_BUILD
+    COMMAND ${CMAKE_COMMAND} -E create_symlink strata $<TARGET_FILE_DIR:strata>/server)
 endfunction()

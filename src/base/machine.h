@@ -8,6 +8,8 @@ namespace strata {
 Topology hwloc_machine();
 /// By /sys and /proc alone, for builds without hwloc. `root` stands before both (tests).
 Topology sysfs_machine(const std::string& root = "");
+/// From STRATA_TOPOLOGY's form, "2x8". Errors: invalid_argument.
+Topology fake_machine(std::string_view form);
 
 /// CPUs the scheduler may run this process on, ascending.
 std::vector<int> allowed_cpus();

@@ -38,17 +38,8 @@ bool take_char(std::string_view& text, char c) {
 }
 
 Topology detect() {
-  std::string_view fake = environment("STRATA_TOPOLOGY");
-  if (!fake.empty()) {
-    const std::string given(fake);
-    int nodes = 0, cores = 0;
-    if (!take_int(fake, 1, 64, nodes) || !take_char(fake, 'x') ||
-        !take_int(fake, 1, threads_max / nodes, cores) || !fake.empty())
-      fail(Code::invalid_argument,
-           "STRATA_TOPOLOGY must be NODESxCORES with at most {} cores, e.g. 2x8; it is '{}'",
-           threads_max, given);
-    return fake_topology(nodes, cores);
-  }
+  if (const std::string_view fake = environment("STRATA_TOPOLOGY"); !fake.empty())
+    return fake_machine(fake);
 #if STRATA_HWLOC
   return hwloc_machine();
 #else
@@ -94,6 +85,17 @@ Topology fake_topology(int nodes, int cores_per_node) {
   machine.l3_bytes = size_t{32} << 20;
   machine.l3_total_bytes = machine.l3_bytes * static_cast<size_t>(nodes);
   return machine;
+}
+
+Topology fake_machine(std::string_view form) {
+  std::string_view rest = form;
+  int nodes = 0, cores = 0;
+  if (!take_int(rest, 1, 64, nodes) || !take_char(rest, 'x') ||
+      !take_int(rest, 1, threads_max / nodes, cores) || !rest.empty())
+    fail(Code::invalid_argument,
+         "STRATA_TOPOLOGY must be NODESxCORES with at most {} cores, e.g. 2x8; it is '{}'",
+         threads_max, form);
+  return fake_topology(nodes, cores);
 }
 
 std::vector<int> parse_cpu_list(std::string_view text) {

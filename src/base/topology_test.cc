@@ -144,21 +144,12 @@ TEST_F(TopologyTest, HonoursOpenMpVariables) {
   }
 }
 
-// topology() is read once a process, so each case needs its own.
-TEST_F(TopologyTest, FakeMachineComesFromTheEnvironment) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
-  const auto report = [](const char* fake) {
-    const Variable variable("STRATA_TOPOLOGY", fake);
-    try {
-      std::fprintf(stderr, "%zu cpus on %d nodes", topology().cpus.size(), topology().n_node);
-    } catch (const Error& e) {
-      std::fprintf(stderr, "%s", e.what());
-    }
-    std::exit(0);
-  };
-  EXPECT_EXIT(report("2x8"), testing::ExitedWithCode(0), "^16 cpus on 2 nodes$");
-  for (const char* bad : {"2", "0x8", "2x", "2x8x", "64x64", "x"})
-    EXPECT_EXIT(report(bad), testing::ExitedWithCode(0), "STRATA_TOPOLOGY must be");
+TEST_F(TopologyTest, ParsesTheFakeMachine) {
+  EXPECT_EQ(fake_machine("2x8").cpus.size(), 16u);
+  EXPECT_EQ(fake_machine("2x8").n_node, 2);
+  EXPECT_EQ(fake_machine("64x16").cpus.size(), 1024u);
+  for (const char* bad : {"", "2", "0x8", "2x", "x8", "2x8x", "2x-8", "64x17", "2 x 8"})
+    EXPECT_THROW(fake_machine(bad), Error) << bad;
 }
 
 }  // namespace

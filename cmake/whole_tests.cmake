@@ -1,0 +1,17 @@
+# Tests of the whole: the house rules, and the program from outside (test/e2e, one test a file).
+if(NOT STRATA_SANITIZE)
+  add_test(NAME ${STRATA_TEST_PREFIX}tidy COMMAND ${CMAKE_SOURCE_DIR}/tools/tidy)
+endif()
+
+file(GLOB e2e CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/e2e/test_*.py)
+if(TARGET strata)
+  foreach(file ${e2e})
+    cmake_path(GET file STEM name)
+    string(REGEX REPLACE "^test_" "" name ${name})
+    set(test ${STRATA_TEST_PREFIX}e2e.${name})
+    add_test(NAME ${test} COMMAND ${CMAKE_CROSSCOMPILING_EMULATOR}
+             ${CMAKE_SOURCE_DIR}/build/venv/bin/python -m pytest -q -p no:cacheprovider ${file})
+    set_tests_properties(${test} PROPERTIES TIMEOUT 900 ENVIRONMENT
+      "STRATA_SOURCE=${CMAKE_SOURCE_DIR};STRATA_BINARY=$<TARGET_FILE:strata>;STRATA_TEST_SHORT=$<BOOL:${STRATA_SANITIZE}>")
+  endforeach()
+endif()
