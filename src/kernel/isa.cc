@@ -39,25 +39,10 @@ std::vector<Isa> detect() {
   return found;
 }
 
-bool available(Isa level) {
-  for (Isa isa : isa_available())
-    if (isa == level) return true;
-  return false;
-}
-
 std::string list_of_available() {
   std::string list;
   for (Isa isa : isa_available()) list += (list.empty() ? "" : ", ") + std::string(isa_name(isa));
   return list;
-}
-
-Isa initial() {
-  const char* wanted = std::getenv("STRATA_ISA");
-  if (!wanted || !*wanted) return isa_available().back();
-  for (Isa isa : isa_available())
-    if (isa_name(isa) == wanted) return isa;
-  fail(Code::invalid_argument, "STRATA_ISA={}: this machine runs {}; use one of these or unset it",
-       wanted, list_of_available());
 }
 
 }  // namespace
@@ -69,19 +54,26 @@ const std::vector<Isa>& isa_available() {
 
 std::string_view isa_name(Isa level) { return kNames[int(level)]; }
 
+Isa isa_from_name(std::string_view name) {
+  for (Isa isa : isa_available())
+    if (isa_name(isa) == name) return isa;
+  fail(Code::invalid_argument,
+       "STRATA_ISA: this machine has no instruction set '{}'; it runs {}. Use one of these or unset "
+       "STRATA_ISA",
+       name, list_of_available());
+}
+
 Isa isa_level() {
   const int level = level_.load(std::memory_order_relaxed);
   if (level != kUnset) return Isa(level);
-  const Isa first = initial();
+  const char* wanted = std::getenv("STRATA_ISA");
+  const Isa first = wanted && *wanted ? isa_from_name(wanted) : isa_available().back();
   level_.store(int(first), std::memory_order_relaxed);
   return first;
 }
 
 void isa_override(Isa level) {
-  if (!available(level))
-    fail(Code::invalid_argument, "instruction set {} is not available: this machine runs {}",
-         isa_name(level), list_of_available());
-  level_.store(int(level), std::memory_order_relaxed);
+  level_.store(int(isa_from_name(isa_name(level))), std::memory_order_relaxed);
 }
 
 }  // namespace strata::kernel
