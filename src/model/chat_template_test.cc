@@ -1,0 +1,103 @@
+// Renders 70 published templates and compares with Python's jinja2 (test/golden/chat_template).
+#include "model/chat_template.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace strata::model {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr const char* kNow = "2026-01-02T03:04:05";
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  EXPECT_TRUE(in) << "cannot read " << path;
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::filesystem::path source_root() {
+  const char* root = std::getenv("STRATA_SOURCE");
+  return root ? root : ".";
+}
+
+std::filesystem::path templates() {
+  const char* models = std::getenv("STRATA_TEST_MODELS");
+  return (models ? std::filesystem::path(models) : source_root() / "build/models") / "templates";
+}
+
+struct Outcome {
+  std::string text;
+  bool error = false;
+};
+
+Outcome render(const std::string& source, const Json& context) {
+  try {
+    return {ChatTemplate(source).render(context.dump(), kNow), false};
+  } catch (const Error& e) {
+    return {e.what(), true};
+  }
+}
+
+TEST(ChatTemplate, PublishedTemplatesRenderAsInPython) {
+  ASSERT_TRUE(std::filesystem::exists(templates()))
+      << templates() << " is missing: tools/fetch_models " << templates().parent_path()
+      << " templates";
+  const Json cases = Json::parse(read(source_root() / "test/golden/chat_template/cases.json"));
+  // Templates and contexts where the outcome is known to differ, each with the reason.
+  const Json known = Json::parse(read(source_root() / "test/golden/chat_template/known.json"));
+  int same = 0, total = 0;
+  for (const auto& [file, entry] : cases["templates"].items()) {
+    const std::string source = read(templates() / file);
+    for (const auto& [name, expected] : entry["renders"].items()) {
+      const Outcome got = render(source, cases["contexts"][name]);
+      ++total;
+      const bool equal = expected.contains("error") ? got.error
+                                                    : !got.error && got.text == expected["text"];
+      same += equal;
+      const bool listed = known.contains(file) && known[file].contains(name);
+      EXPECT_NE(equal, listed) << file << " / " << name << "\n got: " << got.text
+                               << "\n expected: " << expected.dump();
+    }
+  }
+  EXPECT_EQ(total, 770);
+  RecordProperty("same", same);
+}
+
+TEST(ChatTemplate, SyntaxErrorNamesTheLine) {
+  try {
+    ChatTemplate t("a\n{% if %}");
+    FAIL() << "compiled";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("line 2"), std::string::npos) << e.what();
+  }
+}
+
+TEST(ChatTemplate, RaiseExceptionIsTheErrorText) {
+  const Outcome got = render("{{ raise_exception('roles must alternate') }}", Json::object());
+  EXPECT_TRUE(got.error);
+  EXPECT_NE(got.text.find("roles must alternate"), std::string::npos) << got.text;
+}
+
+TEST(ChatTemplate, EndlessLoopsAndOutputsEnd) {
+  EXPECT_TRUE(render("{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}"
+                     "{% endfor %}", Json::object()).error);
+  EXPECT_TRUE(render("{% set ns = namespace(s='0123456789' * 1000) %}{% for i in range(99999) %}"
+                     "{{ ns.s }}{% endfor %}", Json::object()).error);
+}
+
+TEST(ChatTemplate, ToJsonIsPythonsDumps) {
+  const Json context = {{"x", {{"b", 1.0}, {"a", "<é\"\n>"}, {"n", nullptr}, {"l", {1, true}}}}};
+  EXPECT_EQ(render("{{ x | tojson }}", context).text,
+            R"({"b": 1.0, "a": "<é\"\n>", "n": null, "l": [1, true]})");
+  EXPECT_EQ(render("{{ x.l | tojson(indent=2) }}", context).text, "[\n  1,\n  true\n]");
+}
+
+}  // namespace
+}  // namespace strata::model
