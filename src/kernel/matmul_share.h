@@ -1,0 +1,48 @@
+// Inside of matmul: what its kernels share. Callers include matmul.h.
+#pragma once
+#include "kernel/layout/layout.h"
+#include "kernel/matmul.h"
+
+namespace strata::kernel {
+
+/// One thread's part of a product.
+struct Share {
+  const Matrix& w;
+  const Activation& x;
+  const Output& out;
+  int64_t group_begin, group_end;
+  const uint8_t* group(int64_t g) const { return w.data + size_t(g) * group_bytes(w.type, w.cols); }
+};
+
+/// Up to this many tokens are one tile whose weights are unpacked in registers; from there on
+/// unpacking once into L1 for several tiles wins.
+inline constexpr int kFewTokens = kTileTokens;
+
+// int8 records, at most kFewTokens tokens. By family, so that they compile side by side.
+void few_simple(const Share& share);   // q8_0 q4_0 q4_1 q5_0 q5_1
+void few_k(const Share& share);        // q2_k q3_k q4_k
+void few_k_wide(const Share& share);   // q5_k q6_k
+void few_codebook(const Share& share); // iq4_nl iq4_xs
+// int8 records, any number of tokens.
+void many(const Share& share);
+// float activations: weights f32, f16, bf16 and at most kFewTokens tokens; or anything.
+void few_float(const Share& share);
+void many_float(const Share& share);
+
+/// A panel: two groups whose weights one thread unpacks and uses for a whole block of tokens.
+inline constexpr int kPanelGroups = 2;
+inline constexpr int kPanelRows = kPanelGroups * kGroupRows;
+/// Bytes of activations that a block of tokens may take: they stay in L2 from panel to panel.
+inline constexpr int64_t kTokenBlockBytes = 768 << 10;
+inline constexpr int kTokenBlock = 510;
+
+/// Tokens a block: whole tiles, blocks of equal size.
+inline int token_block(int tokens, int64_t bytes_a_token, int least) {
+  int64_t n = kTokenBlockBytes / bytes_a_token;
+  n = n < least ? least : n > kTokenBlock ? kTokenBlock : n;
+  const int64_t blocks = (tokens + n - 1) / n;
+  const int64_t tiles = (tokens + kTileTokens - 1) / kTileTokens;
+  return int((tiles + blocks - 1) / blocks * kTileTokens);
+}
+
+}  // namespace strata::kernel
