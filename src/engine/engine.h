@@ -1,5 +1,5 @@
-// The engine: one thread that admits requests, batches them step by step over paged KV, samples, and
-// reports tokens. All public methods may be called from any thread.
+// The engine: one thread that admits requests, batches them step by step over paged KV, samples,
+// and reports tokens. All public methods may be called from any thread.
 #pragma once
 #include <memory>
 
@@ -7,6 +7,8 @@
 #include "model/model.h"
 
 namespace strata::engine {
+
+class StepExecutor;
 
 enum class Precision {
   fast,    // int8 activations for quantised weights, f16 KV: what serving uses
@@ -18,18 +20,21 @@ struct EngineOptions {
   int threads = 0;                  // 0: one per physical core
   Precision precision = Precision::fast;
   int max_model_len = 0;            // 0: the model's context, cut to what kv_bytes holds
-  int max_num_seqs = 256;
+  int max_num_seqs = 256;           // sequences running at once; cut to the token budget
   int max_num_batched_tokens = 512; // token budget of a step
   size_t kv_bytes = 0;              // 0: what memory allows, at most a quarter of what is free
   bool prefix_caching = true;
   int max_waiting = 4096;           // queue; beyond it submit() fails with resource_exhausted
 };
 
+/// Counts since the start; at most one step old.
 struct EngineStats {
-  int running = 0, waiting = 0;
+  int running = 0, waiting = 0;     // sequences
+  /// used: by sequences; cached: by the prefix tree alone, given up when room is needed.
   int64_t kv_blocks_total = 0, kv_blocks_used = 0, kv_blocks_cached = 0;
+  /// cached_tokens: the part of prompt_tokens that the prefix tree had. A prompt counts once.
   uint64_t steps = 0, prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
-  uint64_t requests_finished = 0, requests_cancelled = 0, preemptions = 0;
+  uint64_t requests_finished = 0, requests_cancelled = 0, requests_failed = 0, preemptions = 0;
 };
 
 class Engine {
@@ -37,20 +42,24 @@ class Engine {
   /// Compiles the graph, packs the weights and starts the thread.
   /// Errors: resource_exhausted with bytes needed and available, before loading starts.
   Engine(std::shared_ptr<const model::Model> model, const EngineOptions& options);
+  /// Over a given executor, without a model: `stop` are the tokens that end a sequence.
+  Engine(std::unique_ptr<StepExecutor> executor, std::vector<Token> stop,
+         const EngineOptions& options);
   ~Engine();   // cancels what is left
 
   /// Errors: invalid_argument, reason "context_length_exceeded" with both numbers; invalid_argument
   /// naming the parameter in param(); resource_exhausted (queue full); unavailable (draining).
   uint64_t submit(Request request, OnEvent on_event);
-  /// Ends a request (all its sequences, or one): its KV is freed within a step. Unknown ids are
-  /// ignored.
+  /// Ends a request: its KV is freed within a step; what had not ended reports Finish::cancelled.
+  /// Ids that are unknown or have ended are ignored, here and in finish().
   void cancel(uint64_t id);
-  void finish(uint64_t id, int index);   // one sequence is done (a stop string was found)
+  /// Ends one sequence (a stop string was found), which then reports Finish::stop.
+  void finish(uint64_t id, int index);
 
   /// Stops admission; returns when everything running has finished or `timeout_s` passed.
   bool drain(double timeout_s);
 
-  const model::Model& model() const;
+  const model::Model& model() const;      // requires the first constructor
   const EngineOptions& options() const;   // with the chosen values filled in
   EngineStats stats() const;
 

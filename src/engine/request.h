@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace strata::engine {
@@ -14,7 +15,7 @@ using Token = int32_t;
 /// Names and meanings are those of the OpenAI API and vLLM. Defaults: unmodified distribution.
 struct SamplingParams {
   float temperature = 1;            // 0: greedy
-  int top_k = 0;                    // 0: off
+  int top_k = 0;                    // 0 or -1: off
   float top_p = 1;
   float min_p = 0;
   float typical_p = 1;              // arXiv:2202.00666
@@ -22,8 +23,8 @@ struct SamplingParams {
   float presence_penalty = 0, frequency_penalty = 0;   // over output
   std::map<Token, float> logit_bias;
   std::optional<uint64_t> seed;     // none: a fresh one
-  int logprobs = -1;                // -1: none; n: that of the chosen token and of the n best (<= 20)
-  int max_tokens = -1;              // -1: up to the context
+  int logprobs = -1;                // -1: none; n: of the chosen token and of the n best (<= 20)
+  int max_tokens = -1;              // -1: up to the context; 0: only the prompt (echo)
   int min_tokens = 0;               // no stop token before
   std::vector<Token> stop_tokens;   // besides the model's own
   bool ignore_eos = false;
@@ -50,6 +51,7 @@ struct Generated {
   std::vector<TokenLogprob> top;           // best first
 };
 
+/// A stop token counts among the completion tokens, though it is not reported as generated.
 struct Usage {
   int prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
 };
@@ -60,7 +62,8 @@ struct Event {
   uint64_t id = 0;                  // request
   int index = 0;                    // which of the n sequences
   std::vector<Generated> tokens;    // may be empty on the last event
-  std::vector<Generated> prompt;    // prompt logprobs, once, when asked for (entry 0 has no logprob)
+  std::vector<Generated> prompt;    // prompt logprobs, when asked for: with index 0's first event
+                                    // (entry 0 has no logprob)
   Finish finish = Finish::none;
   std::string error;                // finish == error: what happened
   Token stop_token = -1;            // the token that ended it, if one did (not part of the text)

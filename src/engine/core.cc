@@ -1,0 +1,282 @@
+#include "engine/core.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace strata::engine {
+
+Core::Core(StepExecutor& executor, const SchedulerOptions& options)
+    : executor_(&executor), scheduler_(options), sampler_(executor.n_vocab(), executor.pool()) {
+  tokens_.reserve(options.max_num_batched_tokens);
+  batch_.reserve(options.max_num_seqs);
+  rows_.reserve(options.max_num_seqs);
+  targets_.reserve(options.max_num_seqs);
+}
+
+void Core::add(std::unique_ptr<LiveRequest> request) {
+  scheduler_.add(request->leader().sequence);
+  uint64_t id = request->id;
+  requests_.emplace(id, std::move(request));
+}
+
+LiveRequest* Core::find(uint64_t id) {
+  auto found = requests_.find(id);
+  return found == requests_.end() ? nullptr : found->second.get();
+}
+
+void Core::cancel(uint64_t id) {
+  if (LiveRequest* r = find(id)) end_all(*r, Finish::cancelled, {});
+  sweep();
+}
+
+void Core::finish(uint64_t id, int index) {
+  LiveRequest* r = find(id);
+  if (!r || index < 0 || index >= r->request.n || r->sequences[index].ended) return;
+  end(*r, index);
+  deliver(*r, index, blank_event(Finish::stop));
+  if (r->n_live == 0) ++stats_.requests_finished;
+  sweep();
+}
+
+void Core::cancel_all() {
+  for (auto& [id, r] : requests_) end_all(*r, Finish::cancelled, {});
+  sweep();
+}
+
+void Core::step() {
+  scheduler_.schedule(plan_);
+  STRATA_CHECK(!plan_.items.empty());
+  ++stats_.steps;
+  for (const Plan::Item& item : plan_.items) admitted(*find(item.sequence->request));
+  std::string error;
+  compute(error);
+  if (error.empty()) {
+    deliver_rows();
+    deliver_prompt_only();
+  } else {
+    log::error("a step failed: {}", error);
+    for (const Plan::Item& item : plan_.items)
+      end_all(*find(item.sequence->request), Finish::error, error);
+  }
+  for (uint64_t id : broken_)
+    if (LiveRequest* r = find(id)) end_all(*r, Finish::cancelled, {});
+  broken_.clear();
+  sweep();
+}
+
+/// Runs the batch and samples; whatever is thrown becomes `error`, and nothing was delivered then.
+void Core::compute(std::string& error) {
+  rows_.clear();
+  targets_.clear();
+  prompt_only_.clear();
+  try {
+    const float* logits = run();
+    scheduler_.computed(plan_);
+    int64_t n_vocab = executor_->n_vocab();
+    for (const Plan::Item& item : plan_.items) {
+      LiveRequest& r = *find(item.sequence->request);
+      collect_scores(item, r, logits);
+      logits += item.n_logits * n_vocab;
+      if (!item.samples) continue;
+      const float* last = logits - n_vocab;
+      if (r.prompt_done) {
+        collect_samples(r, item.sequence->index, last);
+        continue;
+      }
+      complete_prompt(r);
+      // All n sequences draw their first token from the same row.
+      for (int i = 0; i < r.request.n; ++i)
+        if (r.n_output_max > 0 && !r.sequences[i].ended) collect_samples(r, i, last);
+      if (r.n_output_max == 0) prompt_only_.push_back(&r);
+    }
+    sampler_.run(rows_);
+  } catch (const std::exception& e) {
+    error = *e.what() ? e.what() : "unknown error";
+  }
+}
+
+const float* Core::run() {
+  tokens_.clear();
+  batch_.clear();
+  for (const Plan::Item& item : plan_.items) {
+    const Sequence& s = *item.sequence;
+    batch_.push_back(
+        {int64_t(tokens_.size()), item.n_token, item.first, s.blocks, item.n_logits});
+    auto first = s.tokens.begin() + item.first;
+    tokens_.insert(tokens_.end(), first, first + item.n_token);
+  }
+  for (const Plan::Copy& copy : plan_.copies) executor_->copy_block(copy.from, copy.to);
+  return executor_->run({tokens_, batch_});
+}
+
+/// Rows of the prompt give the log-probability of the prompt token after them.
+void Core::collect_scores(const Plan::Item& item, LiveRequest& r, const float* logits) {
+  if (!item.sequence->score_prompt) return;
+  int64_t n_vocab = executor_->n_vocab();
+  int first = item.first + item.n_token - item.n_logits;
+  for (int i = 0; i < item.n_logits && first + i + 1 < r.n_prompt; ++i) {
+    SampleRow& row = rows_.emplace_back();
+    row.logits = logits + i * n_vocab;
+    row.logprobs = std::max(r.request.sampling.logprobs, 0);
+    row.out.token = item.sequence->tokens[first + i + 1];
+    targets_.push_back({&r, 0, first + i + 1});
+  }
+}
+
+void Core::collect_samples(LiveRequest& r, int index, const float* logits) {
+  LiveSequence& live = r.sequences[index];
+  SampleRow& row = rows_.emplace_back();
+  row.logits = logits;
+  row.state = &live.sampler;
+  row.n_generated = live.sequence.n_generated();
+  row.logprobs = r.request.sampling.logprobs;
+  targets_.push_back({&r, index, -1});
+}
+
+/// The other sequences start from the first one's prompt.
+void Core::complete_prompt(LiveRequest& r) {
+  Sequence& leader = r.leader().sequence;
+  r.prompt_done = true;
+  leader.score_prompt = false;
+  stats_.prompt_tokens += r.n_prompt;
+  stats_.cached_tokens += leader.n_cached;
+  for (int i = 1; i < r.request.n; ++i)
+    if (!r.sequences[i].ended) scheduler_.fork(leader, r.sequences[i].sequence);
+  if (r.leader().ended) scheduler_.remove(leader);
+}
+
+void Core::deliver_rows() {
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    auto [r, index, position] = targets_[i];
+    if (!rows_[i].finite && (position >= 0 || !r->sequences[index].ended)) {
+      static const std::string kError = "the model produced no finite logits";
+      if (position >= 0) {
+        end_all(*r, Finish::error, kError);
+      } else {
+        end(*r, index);
+        deliver(*r, index, blank_event(Finish::error, kError));
+        if (r->n_live == 0) ++stats_.requests_failed;
+      }
+    } else if (position >= 0) {
+      r->prompt_scores[position] = std::move(rows_[i].out);
+    } else if (!r->sequences[index].ended) {
+      deliver_sample(*r, index, rows_[i]);
+    }
+  }
+}
+
+void Core::deliver_sample(LiveRequest& r, int index, SampleRow& row) {
+  LiveSequence& live = r.sequences[index];
+  Token token = row.out.token;
+  ++stats_.generated_tokens;
+  scheduler_.append(live.sequence, token);
+  Event& event = blank_event();
+  int n = live.sequence.n_generated();
+  if (live.sampler.stops(token) && n > r.request.sampling.min_tokens) {
+    event.finish = Finish::stop;
+    event.stop_token = token;
+  } else {
+    live.sampler.accept(token);
+    event.tokens.push_back(std::move(row.out));
+    if (n == r.n_output_max) event.finish = Finish::length;
+  }
+  if (index == 0 && n == 1) event.prompt = std::move(r.prompt_scores);
+  if (event.finish != Finish::none) end(r, index);
+  deliver(r, index, event);
+  if (r.n_live == 0) ++stats_.requests_finished;
+}
+
+void Core::deliver_prompt_only() {
+  for (LiveRequest* r : prompt_only_) {
+    if (r->n_live == 0) continue;
+    for (int i = 0; i < r->request.n; ++i) {
+      if (r->sequences[i].ended) continue;
+      Event& event = blank_event(Finish::length);
+      if (i == 0) event.prompt = std::move(r->prompt_scores);
+      end(*r, i);
+      deliver(*r, i, event);
+    }
+    ++stats_.requests_finished;
+  }
+}
+
+/// One event at a time is under way: its memory is used again.
+Event& Core::blank_event(Finish finish, const std::string& error) {
+  event_.tokens.clear();
+  event_.prompt.clear();
+  event_.finish = finish;
+  event_.error = error;
+  event_.stop_token = -1;
+  return event_;
+}
+
+void Core::deliver(LiveRequest& r, int index, Event& event) {
+  const Sequence& s = r.sequences[index].sequence;
+  event.id = r.id;
+  event.index = index;
+  event.usage = {r.n_prompt, std::max(r.leader().sequence.n_cached, 0),
+                 std::max(s.n_generated(), 0)};
+  if (!r.on_event) return;
+  try {
+    r.on_event(event);
+  } catch (const std::exception& e) {
+    // The contract forbids it; the other requests must not suffer.
+    log::error("the receiver of request {} failed, it is cancelled: {}", r.id, e.what());
+    r.on_event = nullptr;
+    broken_.push_back(r.id);
+  }
+}
+
+void Core::end(LiveRequest& r, int index) {
+  LiveSequence& live = r.sequences[index];
+  live.ended = true;
+  --r.n_live;
+  if (r.prompt_done)
+    scheduler_.remove(live.sequence);
+  else if (index > 0)
+    --r.leader().sequence.n_unforked;
+  // Before the fork the first sequence computes the prompt for the others, even if it has ended.
+  if (r.n_live > 0) return;
+  scheduler_.remove(r.leader().sequence);
+  admitted(r);
+  swept_.push_back(r.id);
+  ++n_ended_;
+}
+
+void Core::end_all(LiveRequest& r, Finish finish, const std::string& error) {
+  if (r.n_live == 0) return;
+  for (int i = 0; i < r.request.n; ++i) {
+    if (r.sequences[i].ended) continue;
+    end(r, i);
+    deliver(r, i, blank_event(finish, error));
+  }
+  ++(finish == Finish::error ? stats_.requests_failed : stats_.requests_cancelled);
+}
+
+void Core::admitted(LiveRequest& r) {
+  if (r.admitted) return;
+  r.admitted = true;
+  ++n_admitted_;
+}
+
+/// Requests are destroyed only here: the rows of a step point into them.
+void Core::sweep() {
+  for (uint64_t id : swept_) requests_.erase(id);
+  swept_.clear();
+}
+
+EngineStats Core::stats() const {
+  EngineStats s = stats_;
+  const KvCache& cache = scheduler_.cache();
+  s.running = scheduler_.n_running();
+  s.waiting = scheduler_.n_waiting();
+  s.kv_blocks_total = cache.total();
+  s.kv_blocks_used = cache.used();
+  s.kv_blocks_cached = cache.cached();
+  s.preemptions = scheduler_.preemptions();
+  return s;
+}
+
+}  // namespace strata::engine

@@ -1,0 +1,74 @@
+// The engine without its thread: requests in, steps, events out. Used by one thread only.
+#pragma once
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/live_request.h"
+#include "engine/scheduler.h"
+#include "engine/step.h"
+
+namespace strata::engine {
+
+class Core {
+ public:
+  Core(StepExecutor& executor, const SchedulerOptions& options);
+
+  void add(std::unique_ptr<LiveRequest> request);
+  void cancel(uint64_t id);
+  void finish(uint64_t id, int index);
+  void cancel_all();
+
+  /// Plans, computes and samples one step and delivers its events: one for each sequence that got a
+  /// token or ended. What the executor throws ends the requests of the step with an error.
+  void step();
+
+  bool idle() const { return requests_.empty(); }
+  EngineStats stats() const;
+  /// Since the last call: requests that were first taken up, or ended without; requests that ended.
+  int take_admitted() { return std::exchange(n_admitted_, 0); }
+  int take_ended() { return std::exchange(n_ended_, 0); }
+
+ private:
+  struct Row {                  // where a row of logits goes
+    LiveRequest* request;
+    int index;                  // of the sequence, or
+    int position;               // of the prompt token that it scores; -1: it is sampled
+  };
+  void compute(std::string& error);
+  const float* run();
+  void collect_scores(const Plan::Item& item, LiveRequest& request, const float* logits);
+  void collect_samples(LiveRequest& request, int index, const float* logits);
+  void complete_prompt(LiveRequest& request);
+  void deliver_rows();
+  void deliver_sample(LiveRequest& request, int index, SampleRow& row);
+  void deliver_prompt_only();
+  Event& blank_event(Finish finish = Finish::none, const std::string& error = {});
+  void deliver(LiveRequest& request, int index, Event& event);
+  void end(LiveRequest& request, int index);
+  void end_all(LiveRequest& request, Finish finish, const std::string& error);
+  void admitted(LiveRequest& request);
+  void sweep();
+  LiveRequest* find(uint64_t id);
+
+  StepExecutor* executor_;
+  Scheduler scheduler_;
+  Sampler sampler_;
+  std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
+  EngineStats stats_;
+  int n_admitted_ = 0, n_ended_ = 0;
+
+  // Of the current step; kept for their memory.
+  Plan plan_;
+  std::vector<Token> tokens_;
+  std::vector<StepSequence> batch_;
+  std::vector<SampleRow> rows_;
+  Event event_;
+  std::vector<Row> targets_;
+  std::vector<LiveRequest*> prompt_only_;   // complete, and no output is wanted
+  std::vector<uint64_t> broken_, swept_;    // the callback threw; all sequences have ended
+};
+
+}  // namespace strata::engine

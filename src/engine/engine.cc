@@ -1,0 +1,222 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "engine/core.h"
+#include "engine/executor.h"
+#include "engine/validate.h"
+
+namespace strata::engine {
+
+namespace {
+
+/// Takes the values left to choose from what the executor can do.
+SchedulerOptions settle(EngineOptions& options, const StepExecutor& executor) {
+  auto at_least_one = [](std::string_view flag, int value) {
+    if (value < 1) fail(Code::invalid_argument, "{} must be at least 1, got {}", flag, value);
+  };
+  at_least_one("max_num_seqs", options.max_num_seqs);
+  at_least_one("max_num_batched_tokens", options.max_num_batched_tokens);
+  at_least_one("max_waiting", options.max_waiting);
+  at_least_one("the KV pool's number of blocks", executor.n_block());
+
+  int64_t capacity = int64_t(executor.n_block()) * kBlock;
+  if (options.max_model_len <= 0)
+    options.max_model_len = static_cast<int>(std::min<int64_t>(capacity, 1 << 30));
+  if (options.max_model_len > capacity)
+    fail(Code::resource_exhausted,
+         "max_model_len {} needs more than the {} tokens that the KV pool holds: give it more "
+         "memory (kv_bytes) or lower max_model_len", options.max_model_len, capacity);
+
+  options.max_num_batched_tokens = std::min(options.max_num_batched_tokens, executor.max_tokens());
+  int most = std::min(options.max_num_batched_tokens, executor.max_logits());
+  if (options.max_num_seqs > most) {
+    log::warn("max_num_seqs is cut from {} to {}, the token budget of a step", options.max_num_seqs,
+              most);
+    options.max_num_seqs = most;
+  }
+  return {.n_block = executor.n_block(),
+          .max_num_seqs = options.max_num_seqs,
+          .max_num_batched_tokens = options.max_num_batched_tokens,
+          .max_logits = executor.max_logits(),
+          .prefix_caching = options.prefix_caching};
+}
+
+std::vector<Token> stop_tokens(const model::Model& model) {
+  return model.tokenizer ? model.tokenizer->stop : std::vector<Token>{};
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  struct Command {
+    uint64_t id;
+    int index;   // -1: the whole request is cancelled
+  };
+
+  Impl(std::shared_ptr<const model::Model> model, const EngineOptions& wanted)
+      : model(std::move(model)), options(wanted), executor(make_executor(*this->model, options)),
+        stop(stop_tokens(*this->model)), core(*executor, settle(options, *executor)) {
+    start();
+  }
+  Impl(std::unique_ptr<StepExecutor> given, std::vector<Token> stop, const EngineOptions& wanted)
+      : options(wanted), executor(std::move(given)), stop(std::move(stop)),
+        core(*executor, settle(options, *executor)) {
+    start();
+  }
+  ~Impl() {
+    {
+      std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    wake.notify_one();
+    thread.join();
+  }
+
+  void start() {
+    std::erase_if(stop, [&](Token t) { return t < 0 || t >= executor->n_vocab(); });
+    limits.n_vocab = executor->n_vocab();
+    limits.max_model_len = options.max_model_len;
+    limits.max_num_seqs = options.max_num_seqs;
+    published = core.stats();
+    thread = std::thread([this] { loop(); });
+  }
+
+  uint64_t submit(Request request, OnEvent on_event) {
+    validate(request, limits);
+    uint64_t id;
+    {
+      std::lock_guard lock(mutex);
+      check_open();
+      id = ++last_id;
+    }
+    auto live = make_live(id, std::move(request), std::move(on_event), stop, options.max_model_len);
+    {
+      std::lock_guard lock(mutex);
+      check_open();
+      ++n_waiting;
+      ++n_request;
+      arrived.push_back(std::move(live));
+    }
+    wake.notify_one();
+    return id;
+  }
+
+  void check_open() const {
+    if (draining || stopping)
+      fail(Code::unavailable, "the engine is shutting down and takes no more requests");
+    if (n_waiting >= options.max_waiting)
+      fail(Code::resource_exhausted, "{} requests are waiting already: try again later", n_waiting);
+  }
+
+  void command(Command c) {
+    {
+      std::lock_guard lock(mutex);
+      commands.push_back(c);
+    }
+    wake.notify_one();
+  }
+
+  /// The lock is held for the exchange alone, never while a step runs.
+  void loop() {
+    std::vector<std::unique_ptr<LiveRequest>> in;
+    std::vector<Command> todo;
+    for (;;) {
+      {
+        std::unique_lock lock(mutex);
+        publish();
+        wake.wait(lock, [&] {
+          return stopping || !arrived.empty() || !commands.empty() || !core.idle();
+        });
+        if (stopping) break;
+        in.swap(arrived);
+        todo.swap(commands);
+      }
+      for (auto& live : in) core.add(std::move(live));
+      for (Command c : todo) c.index < 0 ? core.cancel(c.id) : core.finish(c.id, c.index);
+      in.clear();
+      todo.clear();
+      if (!core.idle()) core.step();
+    }
+    for (auto& live : arrived) core.add(std::move(live));
+    core.cancel_all();
+    std::lock_guard lock(mutex);
+    arrived.clear();
+    publish();
+  }
+
+  void publish() {
+    published = core.stats();
+    n_waiting -= core.take_admitted();
+    n_request -= core.take_ended();
+    if (n_request == 0) drained.notify_all();
+  }
+
+  std::shared_ptr<const model::Model> model;
+  EngineOptions options;
+  std::unique_ptr<StepExecutor> executor;
+  std::vector<Token> stop;
+  RequestLimits limits;
+  Core core;   // the engine thread's alone
+
+  mutable std::mutex mutex;
+  std::condition_variable wake, drained;
+  std::vector<std::unique_ptr<LiveRequest>> arrived;
+  std::vector<Command> commands;
+  EngineStats published;
+  uint64_t last_id = 0;
+  int n_waiting = 0, n_request = 0;   // accepted: not taken up yet; not ended yet
+  bool draining = false, stopping = false;
+
+  std::thread thread;
+};
+
+Engine::Engine(std::shared_ptr<const model::Model> model, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(model), options)) {}
+
+Engine::Engine(std::unique_ptr<StepExecutor> executor, std::vector<Token> stop,
+               const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(executor), std::move(stop), options)) {}
+
+Engine::~Engine() = default;
+
+uint64_t Engine::submit(Request request, OnEvent on_event) {
+  return impl_->submit(std::move(request), std::move(on_event));
+}
+
+void Engine::cancel(uint64_t id) { impl_->command({id, -1}); }
+
+void Engine::finish(uint64_t id, int index) {
+  if (index >= 0) impl_->command({id, index});
+}
+
+bool Engine::drain(double timeout_s) {
+  constexpr double kLongest = 1e8;
+  auto wait = std::chrono::duration<double>(std::clamp(timeout_s, 0.0, kLongest));
+  std::unique_lock lock(impl_->mutex);
+  impl_->draining = true;
+  return impl_->drained.wait_for(lock, wait, [&] { return impl_->n_request == 0; });
+}
+
+const model::Model& Engine::model() const {
+  STRATA_CHECK(impl_->model);
+  return *impl_->model;
+}
+
+const EngineOptions& Engine::options() const { return impl_->options; }
+
+EngineStats Engine::stats() const {
+  std::lock_guard lock(impl_->mutex);
+  EngineStats stats = impl_->published;
+  stats.waiting += static_cast<int>(impl_->arrived.size());
+  return stats;
+}
+
+}  // namespace strata::engine

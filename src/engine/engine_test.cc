@@ -1,0 +1,452 @@
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <random>
+
+#include "base/error.h"
+#include "engine/sampler.h"
+#include "engine/testing/fake_executor.h"
+
+namespace strata::engine {
+namespace {
+
+using testing::FakeExecutor;
+using testing::FakeOptions;
+using testing::fake_logits;
+using testing::prefix_hash;
+
+/// What a receiver saw of one request.
+struct Answer {
+  struct Part {
+    std::vector<Generated> tokens;
+    std::vector<Generated> prompt;
+    Finish finish = Finish::none;
+    std::string error;
+    Token stop_token = -1;
+    Usage usage;
+    int n_event = 0;
+    std::vector<Token> ids() const {
+      std::vector<Token> out;
+      for (const Generated& g : tokens) out.push_back(g.token);
+      return out;
+    }
+  };
+  std::vector<Part> parts;
+};
+
+class Receiver {
+ public:
+  explicit Receiver(int n) { answer_.parts.resize(n); }
+  void take(const Event& e) {
+    std::lock_guard lock(mutex_);
+    Answer::Part& p = answer_.parts.at(e.index);
+    EXPECT_EQ(p.finish, Finish::none) << "an event after the last";
+    p.tokens.insert(p.tokens.end(), e.tokens.begin(), e.tokens.end());
+    if (!e.prompt.empty()) p.prompt = e.prompt;
+    p.finish = e.finish;
+    p.error = e.error;
+    p.stop_token = e.stop_token;
+    p.usage = e.usage;
+    ++p.n_event;
+    changed_.notify_all();
+  }
+  Answer wait() {
+    wait_until([](const Answer& a) {
+      for (const auto& p : a.parts)
+        if (p.finish == Finish::none) return false;
+      return true;
+    });
+    std::lock_guard lock(mutex_);
+    return answer_;
+  }
+  template <class F>
+  void wait_until(F done) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(60), [&] { return done(answer_); }));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Answer answer_;
+};
+
+class EngineTest : public ::testing::Test {
+ protected:
+  void start(FakeOptions fake = {}, EngineOptions options = {}) {
+    n_vocab = fake.n_vocab;
+    auto made = std::make_unique<FakeExecutor>(fake);
+    executor = made.get();
+    if (prepare) prepare(*executor);
+    engine.emplace(std::move(made), std::vector<Token>{kEos}, options);
+  }
+  std::pair<uint64_t, std::shared_ptr<Receiver>> submit(Request r) {
+    auto receiver = std::make_shared<Receiver>(r.n);
+    uint64_t id = engine->submit(std::move(r), [receiver](const Event& e) { receiver->take(e); });
+    return {id, receiver};
+  }
+  Answer ask(Request r) { return submit(std::move(r)).second->wait(); }
+
+  /// What a request must give, computed alone and without a cache.
+  std::vector<Token> expected(const Request& r, int index = 0) {
+    std::vector<Token> stop = r.sampling.stop_tokens;
+    if (!r.sampling.ignore_eos) stop.push_back(kEos);
+    SamplerState state(r.sampling, r.sampling.seed.value_or(0), index, r.prompt, stop);
+    ThreadPool one({.threads = 1, .cpus = {}, .pin = false});
+    Sampler sampler(n_vocab, one);
+    std::vector<Token> tokens = r.prompt, out;
+    std::vector<float> logits(n_vocab);
+    while (int(out.size()) < r.sampling.max_tokens) {
+      fake_logits(prefix_hash(tokens), n_vocab, logits.data());
+      SampleRow row{logits.data(), &state, int(out.size()), -1, {}, true};
+      sampler.run({&row, 1});
+      if (state.stops(row.out.token)) break;
+      out.push_back(row.out.token);
+      tokens.push_back(row.out.token);
+      state.accept(row.out.token);
+    }
+    return out;
+  }
+
+  static constexpr Token kEos = 96;
+  int n_vocab = 0;
+  FakeExecutor* executor = nullptr;
+  std::function<void(FakeExecutor&)> prepare;
+  std::optional<Engine> engine;
+};
+
+std::vector<Token> prompt_of(int n, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<Token> tokens(n);
+  for (Token& t : tokens) t = Token(random() % 90);
+  return tokens;
+}
+
+Request greedy(std::vector<Token> prompt, int max_tokens) {
+  Request r;
+  r.prompt = std::move(prompt);
+  r.sampling.temperature = 0;
+  r.sampling.max_tokens = max_tokens;
+  return r;
+}
+
+TEST_F(EngineTest, GreedyEqualsTheReferenceAlone) {
+  start();
+  Request r = greedy(prompt_of(150, 1), 40);
+  r.sampling.ignore_eos = true;
+  Answer a = ask(r);
+  EXPECT_EQ(a.parts[0].ids(), expected(r));
+  EXPECT_EQ(a.parts[0].finish, Finish::length);
+  EXPECT_EQ(a.parts[0].n_event, 40);
+  EXPECT_EQ(a.parts[0].usage.prompt_tokens, 150);
+  EXPECT_EQ(a.parts[0].usage.completion_tokens, 40);
+}
+
+TEST_F(EngineTest, ManyMixedRequestsInASmallPoolEqualTheReference) {
+  start({.n_block = 24, .max_tokens = 80, .max_logits = 40}, {.max_num_seqs = 20});
+  std::mt19937 random(3);
+  std::vector<Request> requests;
+  for (int i = 0; i < 80; ++i) {
+    Request r = greedy(prompt_of(200, random() % 3), 1 + int(random() % 120));
+    r.prompt.resize(1 + random() % 200);
+    if (random() % 3 == 0) r.n = 1 + int(random() % 4);
+    if (random() % 2) {
+      r.sampling.temperature = 1;
+      r.sampling.seed = random();
+      r.sampling.top_p = 0.9f;
+    }
+    if (random() % 4 == 0) r.sampling.repetition_penalty = 1.2f;
+    if (random() % 4 == 0) r.sampling.min_tokens = std::min(20, r.sampling.max_tokens);
+    r.priority = int(random() % 3);
+    requests.push_back(r);
+  }
+  std::vector<std::shared_ptr<Receiver>> receivers;
+  for (const Request& r : requests) receivers.push_back(submit(r).second);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    Answer a = receivers[i]->wait();
+    for (int k = 0; k < requests[i].n; ++k) {
+      if (requests[i].sampling.min_tokens == 0) {
+        EXPECT_EQ(a.parts[k].ids(), expected(requests[i], k)) << i << " " << k;
+      }
+      EXPECT_GE(a.parts[k].usage.completion_tokens, requests[i].sampling.min_tokens);
+      EXPECT_EQ(a.parts[k].error, "");
+    }
+  }
+  EXPECT_TRUE(engine->drain(10));
+  EngineStats s = engine->stats();
+  EXPECT_GT(s.preemptions, 0u);
+  EXPECT_GT(s.cached_tokens, 0u);
+  EXPECT_EQ(s.kv_blocks_used, 0);
+  EXPECT_EQ(s.requests_finished, requests.size());
+}
+
+TEST_F(EngineTest, StopTokenEndsAndIsNotText) {
+  start();
+  Request r = greedy(prompt_of(20, 5), 30);
+  r.sampling.ignore_eos = true;
+  auto all = expected(r);
+  Token stop = all[10];
+  auto first = std::find(all.begin(), all.end(), stop);
+  r.sampling.stop_tokens = {stop};
+  Answer a = ask(r);
+  EXPECT_EQ(a.parts[0].finish, Finish::stop);
+  EXPECT_EQ(a.parts[0].stop_token, stop);
+  EXPECT_EQ(a.parts[0].ids(), std::vector<Token>(all.begin(), first));
+  EXPECT_EQ(a.parts[0].usage.completion_tokens, int(first - all.begin()) + 1);
+}
+
+TEST_F(EngineTest, OutputIsClippedToTheContext) {
+  start({}, {.max_model_len = 50});
+  Request r = greedy(prompt_of(45, 6), 1000);
+  r.sampling.ignore_eos = true;
+  Answer a = ask(r);
+  EXPECT_EQ(a.parts[0].finish, Finish::length);
+  EXPECT_EQ(a.parts[0].tokens.size(), 5u);
+  try {
+    ask(greedy(prompt_of(51, 6), 1));
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.reason(), "context_length_exceeded");
+  }
+}
+
+TEST_F(EngineTest, ARepeatedPromptIsComputedOnlyToItsEnd) {
+  start();
+  Request r = greedy(prompt_of(300, 7), 3);
+  Answer first = ask(r);
+  uint64_t before = executor->n_computed;
+  Answer second = ask(r);
+  EXPECT_EQ(first.parts[0].ids(), second.parts[0].ids());
+  EXPECT_EQ(second.parts[0].usage.cached_tokens, 256);
+  EXPECT_LE(executor->n_computed - before, 300u - 256 + 3);
+  engine->drain(10);
+  EXPECT_EQ(engine->stats().cached_tokens, 256u);
+  EXPECT_EQ(engine->stats().prompt_tokens, 600u);
+}
+
+TEST_F(EngineTest, WithoutPrefixCachingNothingIsCached) {
+  start({}, {.prefix_caching = false});
+  Request r = greedy(prompt_of(300, 7), 3);
+  EXPECT_EQ(ask(r).parts[0].ids(), ask(r).parts[0].ids());
+  EXPECT_EQ(engine->stats().cached_tokens, 0u);
+}
+
+TEST_F(EngineTest, PromptLogprobsInBoundedChunks) {
+  start({.max_logits = 16}, {.max_num_seqs = 8});
+  Request r = greedy(prompt_of(100, 8), 2);
+  r.prompt_logprobs = true;
+  r.sampling.logprobs = 3;
+  r.sampling.ignore_eos = true;
+  for (int repeat = 0; repeat < 2; ++repeat) {   // the second time over a cached prompt
+    Answer a = ask(r);
+    ASSERT_EQ(a.parts[0].prompt.size(), 100u);
+    for (int i = 0; i < 100; ++i) {
+      const Generated& g = a.parts[0].prompt[i];
+      EXPECT_EQ(g.token, r.prompt[i]);
+      EXPECT_EQ(g.top.size(), i == 0 ? 0u : 3u);
+      if (i == 0) continue;
+      std::vector<float> logits(n_vocab);
+      fake_logits(prefix_hash(std::span(r.prompt).first(i)), n_vocab, logits.data());
+      double sum = 0;
+      for (float v : logits) sum += std::exp(double(v));
+      EXPECT_NEAR(g.logprob, logits[g.token] - std::log(sum), 1e-4);
+    }
+    EXPECT_EQ(a.parts[0].ids(), expected(r));
+  }
+}
+
+TEST_F(EngineTest, NoOutputOnlyTheEcho) {
+  start();
+  Request r = greedy(prompt_of(30, 9), 0);
+  r.prompt_logprobs = true;
+  r.n = 2;
+  Answer a = ask(r);
+  EXPECT_EQ(a.parts[0].finish, Finish::length);
+  EXPECT_EQ(a.parts[1].finish, Finish::length);
+  EXPECT_TRUE(a.parts[0].tokens.empty());
+  EXPECT_EQ(a.parts[0].prompt.size(), 30u);
+  EXPECT_EQ(a.parts[0].usage.completion_tokens, 0);
+}
+
+TEST_F(EngineTest, CancelFreesTheMemory) {
+  start();
+  Request r = greedy(prompt_of(200, 10), 3000);
+  r.sampling.ignore_eos = true;
+  r.n = 3;
+  auto [id, receiver] = submit(r);
+  receiver->wait_until([](const Answer& a) { return a.parts[2].tokens.size() > 5; });
+  engine->cancel(id);
+  engine->cancel(id);
+  engine->cancel(id + 1000);
+  Answer a = receiver->wait();
+  for (const auto& p : a.parts) EXPECT_EQ(p.finish, Finish::cancelled);
+  EXPECT_TRUE(engine->drain(10));
+  EXPECT_EQ(engine->stats().kv_blocks_used, 0);
+  EXPECT_EQ(engine->stats().requests_cancelled, 1u);
+}
+
+TEST_F(EngineTest, CancelFromTheReceiver) {
+  start();
+  Request r = greedy(prompt_of(20, 10), 3000);
+  r.sampling.ignore_eos = true;
+  Receiver receiver(1);
+  engine->submit(r, [&](const Event& e) {
+    if (e.usage.completion_tokens == 3) engine->cancel(e.id);
+    receiver.take(e);
+  });
+  EXPECT_EQ(receiver.wait().parts[0].finish, Finish::cancelled);
+}
+
+TEST_F(EngineTest, FinishEndsOneSequence) {
+  start();
+  Request r = greedy(prompt_of(20, 11), 200);
+  r.sampling.ignore_eos = true;
+  r.n = 2;
+  auto [id, receiver] = submit(r);
+  receiver->wait_until([](const Answer& a) { return a.parts[0].tokens.size() > 2; });
+  engine->finish(id, 0);
+  engine->finish(id, 7);
+  Answer a = receiver->wait();
+  EXPECT_EQ(a.parts[0].finish, Finish::stop);
+  EXPECT_LT(a.parts[0].tokens.size(), 200u);
+  EXPECT_EQ(a.parts[1].finish, Finish::length);
+  EXPECT_EQ(a.parts[1].ids(), expected(r));
+}
+
+TEST_F(EngineTest, AFailedStepEndsItsRequestsAndTheEngineLives) {
+  std::atomic<int> fail_in{-1};
+  prepare = [&](FakeExecutor& e) {
+    e.before_run = [&](const StepBatch&) {
+      if (fail_in >= 0 && fail_in-- == 0) throw std::runtime_error("no such luck");
+    };
+  };
+  start();
+  fail_in = 5;
+  Request r = greedy(prompt_of(200, 12), 50);
+  r.n = 2;
+  Answer a = ask(r);
+  for (const auto& p : a.parts) {
+    EXPECT_EQ(p.finish, Finish::error);
+    EXPECT_EQ(p.error, "no such luck");
+  }
+  EXPECT_EQ(ask(r).parts[0].ids(), expected(r));
+  EXPECT_TRUE(engine->drain(10));
+  EXPECT_EQ(engine->stats().requests_failed, 1u);
+  EXPECT_EQ(engine->stats().kv_blocks_used, 0);
+}
+
+TEST_F(EngineTest, LogitsWithoutAFiniteValueEndThatSequenceAlone) {
+  prepare = [](FakeExecutor& e) {
+    e.after_run = [](const StepBatch& batch, std::vector<float>& logits) {
+      int row = 0;
+      for (const StepSequence& s : batch.sequences) {
+        if (s.n_past == 25 && s.n_logits == 1)
+          std::fill_n(logits.begin() + row * 97, 97, std::nanf(""));
+        row += s.n_logits;
+      }
+    };
+  };
+  start();
+  Request bad = greedy(prompt_of(20, 13), 50), good = greedy(prompt_of(30, 14), 50);
+  bad.sampling.ignore_eos = true;
+  auto a = submit(bad).second, b = submit(good).second;
+  EXPECT_EQ(a->wait().parts[0].finish, Finish::error);
+  EXPECT_EQ(a->wait().parts[0].error, "the model produced no finite logits");
+  EXPECT_EQ(b->wait().parts[0].ids(), expected(good));
+}
+
+TEST_F(EngineTest, TheQueueIsBounded) {
+  std::mutex gate;
+  prepare = [&](FakeExecutor& e) {
+    e.before_run = [&](const StepBatch&) { std::lock_guard lock(gate); };
+  };
+  start({}, {.max_num_seqs = 1, .max_waiting = 3});
+  std::vector<std::shared_ptr<Receiver>> receivers;
+  {
+    std::lock_guard closed(gate);
+    auto fill = [&] {
+      for (int i = 0; i < 10; ++i) receivers.push_back(submit(greedy({1, 2, 3}, 2)).second);
+    };
+    try {
+      fill();
+      ADD_FAILURE() << "ten requests were taken";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), Code::resource_exhausted);
+    }
+    EXPECT_GE(receivers.size(), 3u);
+  }
+  for (auto& r : receivers) r->wait();
+}
+
+TEST_F(EngineTest, DrainFinishesWhatRunsAndRefusesTheRest) {
+  start();
+  Request r = greedy(prompt_of(100, 15), 100);
+  auto receiver = submit(r).second;
+  EXPECT_TRUE(engine->drain(30));
+  EXPECT_EQ(receiver->wait().parts[0].ids(), expected(r));
+  try {
+    submit(r);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Code::unavailable);
+  }
+}
+
+TEST_F(EngineTest, DestructionCancelsWhatIsLeft) {
+  start();
+  Request r = greedy(prompt_of(10, 16), 3900);
+  r.sampling.ignore_eos = true;
+  auto receiver = submit(r).second;
+  EXPECT_FALSE(engine->drain(0));
+  engine.reset();
+  EXPECT_EQ(receiver->wait().parts[0].finish, Finish::cancelled);
+}
+
+TEST_F(EngineTest, AReceiverThatThrowsHarmsOnlyItself) {
+  start();
+  Request r = greedy(prompt_of(10, 17), 500);
+  r.sampling.ignore_eos = true;
+  engine->submit(r, [](const Event&) { throw std::runtime_error("bad receiver"); });
+  Request other = greedy(prompt_of(40, 18), 50);
+  EXPECT_EQ(ask(other).parts[0].ids(), expected(other));
+  EXPECT_TRUE(engine->drain(10));
+  EXPECT_EQ(engine->stats().requests_cancelled, 1u);
+}
+
+TEST_F(EngineTest, ThreadsMaySubmitAndCancelAtOnce) {
+  start({.n_block = 32}, {.max_num_seqs = 16, .max_waiting = 100000});
+  std::atomic<int> ended{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      std::mt19937 random(t);
+      for (int i = 0; i < 50; ++i) {
+        Request r = greedy(prompt_of(1 + random() % 150, random() % 5), 1 + random() % 40);
+        uint64_t id = engine->submit(r, [&](const Event& e) { ended += e.finish != Finish::none; });
+        if (random() % 3 == 0) engine->cancel(id);
+        if (random() % 5 == 0) engine->finish(id, 0);
+      }
+    });
+  for (auto& t : threads) t.join();
+  EXPECT_TRUE(engine->drain(60));
+  EXPECT_EQ(ended, 200);
+  EngineStats s = engine->stats();
+  EXPECT_EQ(s.requests_finished + s.requests_cancelled, 200u);
+  EXPECT_EQ(s.kv_blocks_used, 0);
+  EXPECT_EQ(s.running + s.waiting, 0);
+}
+
+TEST_F(EngineTest, OptionsAreCheckedAndSettled) {
+  start({.n_block = 4, .max_tokens = 16, .max_logits = 8}, {});
+  EXPECT_EQ(engine->options().max_model_len, 4 * 64);
+  EXPECT_EQ(engine->options().max_num_batched_tokens, 16);
+  EXPECT_EQ(engine->options().max_num_seqs, 8);
+  EXPECT_THROW(start({.n_block = 4}, {.max_model_len = 300}), Error);
+  EXPECT_THROW(start({}, {.max_num_seqs = 0}), Error);
+}
+
+}  // namespace
+}  // namespace strata::engine

@@ -1,0 +1,264 @@
+#include "engine/scheduler.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace strata::engine {
+
+namespace {
+
+int blocks_for(int n_token) { return (n_token + kBlock - 1) / kBlock; }
+
+bool in_order(const Sequence* a, const Sequence* b) { return before(*a, *b); }
+bool in_reverse(const Sequence* a, const Sequence* b) { return before(*b, *a); }
+
+template <class Order>
+void insert_sorted(std::vector<Sequence*>& list, Sequence& sequence, Order order) {
+  list.insert(std::upper_bound(list.begin(), list.end(), &sequence, order), &sequence);
+}
+
+template <class Order>
+void erase_sorted(std::vector<Sequence*>& list, Sequence& sequence, Order order) {
+  auto found = std::lower_bound(list.begin(), list.end(), &sequence, order);
+  STRATA_CHECK(found != list.end() && *found == &sequence);
+  list.erase(found);
+}
+
+/// Rows of prompt logits are wanted until the prompt is complete.
+bool scores(const Sequence& s) { return s.score_prompt && s.n_past < s.n_prompt; }
+
+}  // namespace
+
+Scheduler::Scheduler(const SchedulerOptions& options)
+    : options_(options), cache_(options.n_block, options.prefix_caching) {
+  STRATA_CHECK(options.max_num_seqs > 0);
+  STRATA_CHECK(options.max_num_seqs <= options.max_num_batched_tokens);
+  STRATA_CHECK(options.max_num_seqs <= options.max_logits);
+  running_.reserve(options.max_num_seqs);
+  waiting_.reserve(options.max_num_seqs);
+}
+
+bool Scheduler::fits(int n_total) const { return blocks_for(n_total - 1) <= cache_.total(); }
+
+void Scheduler::add(Sequence& s) {
+  STRATA_CHECK(s.state == Sequence::State::idle && !s.tokens.empty());
+  STRATA_CHECK(fits(s.n_total_max) && s.n_unforked < options_.max_num_seqs);
+  s.state = Sequence::State::waiting;
+  insert_sorted(waiting_, s, in_reverse);
+}
+
+void Scheduler::schedule(Plan& plan) {
+  plan.copies.clear();
+  plan.items.clear();
+  plan.n_token = plan.n_logits = 0;
+  uint64_t preemptions = preemptions_;
+  schedule_decodes(plan);
+  // A newcomer must not take the room that something already running lacks.
+  if (schedule_prompts(plan) && preemptions == preemptions_) admit_waiting(plan);
+  for (const Plan::Item& item : plan.items) item.sequence->planned = false;
+}
+
+void Scheduler::schedule_decodes(Plan& plan) {
+  for (size_t i = 0; i < running_.size(); ++i) {
+    Sequence& s = *running_[i];
+    if (s.n_left() != 1 || chunk(s, plan) == 0) continue;
+    while (!grow(s, 1, plan)) {
+      Sequence* last = victim();
+      preempt(*last);
+      if (last == &s) return;   // it was the last in order: nothing follows
+    }
+    put(s, 1, plan);
+  }
+}
+
+/// False if a sequence had to go without for want of blocks.
+bool Scheduler::schedule_prompts(Plan& plan) {
+  bool satisfied = true;
+  for (size_t i = 0; i < running_.size(); ++i) {
+    Sequence& s = *running_[i];
+    if (s.planned || s.n_left() <= 1) continue;
+    int n = chunk(s, plan);
+    while (n > 0 && !grow(s, n, plan)) {
+      satisfied = false;
+      Sequence* last = victim();
+      if (before(s, *last))
+        preempt(*last);
+      else
+        n = std::min(n, reachable(s));
+    }
+    if (n > 0) put(s, n, plan);
+  }
+  return satisfied;
+}
+
+void Scheduler::admit_waiting(Plan& plan) {
+  // Strictly in order: a big request at the head is never overtaken, so it cannot starve.
+  while (!waiting_.empty()) {
+    Sequence& s = *waiting_.back();
+    if (seats() + 1 + s.n_unforked > options_.max_num_seqs || !admit(s, plan)) return;
+  }
+}
+
+bool Scheduler::admit(Sequence& s, Plan& plan) {
+  if (plan.n_token == options_.max_num_batched_tokens) return false;
+  size_t n_copy = plan.copies.size();
+  match_prefix(s, plan);
+  auto give_up = [&] {
+    plan.copies.resize(n_copy);
+    cache_.release(s.blocks);
+    s.n_past = s.n_committed = 0;
+    return false;
+  };
+  int n = chunk(s, plan);
+  if (n == 0) return give_up();
+  // Admit what can be computed to its last known token without taking from others.
+  if (!running_.empty()) {
+    int64_t spare = cache_.available() - promised() - (cache_.total() / kReserve + 1);
+    if (growth(s, s.n_left()) + s.n_unforked > spare) return give_up();
+  }
+  STRATA_CHECK(grow(s, n, plan));
+  if (s.n_cached < 0) s.n_cached = s.n_past;
+  waiting_.pop_back();
+  s.state = Sequence::State::running;
+  insert_sorted(running_, s, in_order);
+  put(s, n, plan);
+  return true;
+}
+
+/// Takes over the blocks that hold leading tokens already; at least one token is left to compute,
+/// since its logits are needed.
+void Scheduler::match_prefix(Sequence& s, Plan& plan) {
+  STRATA_CHECK(s.blocks.empty() && s.n_past == 0);
+  if (scores(s)) return;
+  std::span<const Token> tokens(s.tokens.data(), s.tokens.size() - 1);
+  cache_.match(tokens, s.blocks);
+  s.n_committed = static_cast<int>(s.blocks.size());
+  s.n_past = s.n_committed * kBlock;
+  auto partial = cache_.match_partial(tokens.subspan(s.n_past), s.blocks);
+  if (partial.block < 0) return;
+  // Held while a block to copy to is found, lest that evicts the very source.
+  cache_.retain(partial.block);
+  int32_t copy = cache_.allocate();
+  if (copy >= 0) {
+    plan.copies.push_back({partial.block, copy});
+    s.blocks.push_back(copy);
+    s.n_past += partial.n_token;
+  }
+  cache_.release(partial.block);
+}
+
+/// Tokens that budget and logits rows leave for it.
+int Scheduler::chunk(const Sequence& s, const Plan& plan) const {
+  int n = std::min(s.n_left(), options_.max_num_batched_tokens - plan.n_token);
+  int rows = options_.max_logits - plan.n_logits;
+  if (scores(s)) return std::min(n, rows);
+  return n == s.n_left() && rows == 0 ? n - 1 : n;
+}
+
+/// Blocks to allocate before `n_token` more tokens can be written.
+int Scheduler::growth(const Sequence& s, int n_token) const {
+  int n = blocks_for(s.n_past + n_token) - static_cast<int>(s.blocks.size());
+  bool copies = s.n_past % kBlock != 0 && cache_.shared(s.blocks[s.n_past / kBlock]);
+  return std::max(n, 0) + (copies ? 1 : 0);
+}
+
+/// Tokens it can write with the blocks there are.
+int Scheduler::reachable(const Sequence& s) const {
+  int blocks = cache_.available() - growth(s, 0);
+  return std::max(0, (static_cast<int>(s.blocks.size()) + blocks) * kBlock - s.n_past);
+}
+
+bool Scheduler::grow(Sequence& s, int n_token, Plan& plan) {
+  if (growth(s, n_token) > cache_.available()) return false;
+  int tail = s.n_past / kBlock;
+  if (s.n_past % kBlock != 0 && cache_.shared(s.blocks[tail])) {
+    int32_t copy = cache_.allocate();
+    plan.copies.push_back({s.blocks[tail], copy});
+    cache_.release(s.blocks[tail]);
+    s.blocks[tail] = copy;
+  }
+  while (static_cast<int>(s.blocks.size()) < blocks_for(s.n_past + n_token))
+    s.blocks.push_back(cache_.allocate());
+  return true;
+}
+
+/// Blocks that what runs still needs for its known tokens and the sequences to fork.
+int64_t Scheduler::promised() const {
+  int64_t n = 0;
+  for (const Sequence* s : running_) n += growth(*s, s->n_left()) + s->n_unforked;
+  return n;
+}
+
+int Scheduler::seats() const {
+  int n = 0;
+  for (const Sequence* s : running_) n += 1 + s->n_unforked;
+  return n;
+}
+
+/// The last in order of those not in the step yet.
+Sequence* Scheduler::victim() const {
+  for (size_t i = running_.size(); i-- > 0;)
+    if (!running_[i]->planned) return running_[i];
+  STRATA_CHECK(false);
+  return nullptr;
+}
+
+void Scheduler::preempt(Sequence& s) {
+  erase_sorted(running_, s, in_order);
+  cache_.release(s.blocks);
+  s.n_past = s.n_committed = 0;
+  s.state = Sequence::State::waiting;
+  insert_sorted(waiting_, s, in_reverse);
+  ++preemptions_;
+}
+
+void Scheduler::put(Sequence& s, int n_token, Plan& plan) {
+  Plan::Item item{&s, s.n_past, n_token, 0, n_token == s.n_left()};
+  item.n_logits = scores(s) ? n_token : item.samples ? 1 : 0;
+  s.planned = true;
+  plan.items.push_back(item);
+  plan.n_token += item.n_token;
+  plan.n_logits += item.n_logits;
+}
+
+void Scheduler::computed(const Plan& plan) {
+  for (const Plan::Item& item : plan.items) {
+    Sequence& s = *item.sequence;
+    s.n_past = item.first + item.n_token;
+    for (; (s.n_committed + 1) * kBlock <= s.n_past; ++s.n_committed) {
+      std::span<const Token> tokens(s.tokens);
+      cache_.commit(tokens.subspan(size_t(s.n_committed) * kBlock, kBlock), s.blocks,
+                    s.n_committed);
+    }
+  }
+}
+
+void Scheduler::fork(Sequence& from, Sequence& to) {
+  STRATA_CHECK(from.state == Sequence::State::running && to.state == Sequence::State::idle);
+  STRATA_CHECK(from.n_unforked > 0 && from.n_left() == 0);
+  --from.n_unforked;
+  to.tokens.assign(from.tokens.begin(), from.tokens.end());
+  to.n_past = from.n_past;
+  to.n_cached = from.n_cached;
+  to.n_committed = from.n_committed;
+  to.blocks.assign(from.blocks.begin(), from.blocks.end());
+  for (int32_t block : to.blocks) cache_.retain(block);
+  to.state = Sequence::State::running;
+  insert_sorted(running_, to, in_order);
+}
+
+void Scheduler::append(Sequence& s, Token token) {
+  STRATA_CHECK(s.state == Sequence::State::running && s.n_tokens() < s.n_total_max);
+  s.tokens.push_back(token);
+}
+
+void Scheduler::remove(Sequence& s) {
+  if (s.state == Sequence::State::running) erase_sorted(running_, s, in_order);
+  if (s.state == Sequence::State::waiting) erase_sorted(waiting_, s, in_reverse);
+  s.state = Sequence::State::idle;
+  cache_.release(s.blocks);
+  s.n_past = s.n_committed = 0;
+}
+
+}  // namespace strata::engine

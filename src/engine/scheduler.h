@@ -1,0 +1,96 @@
+// What the next step computes: one loop without prefill or decode phases.
+//
+// Every step has a token budget. Running sequences that need one token come first, then running
+// prompts, then waiting ones, in chunks, as far as the budget reaches. When blocks run out, the
+// sequence that is last in order is preempted: its blocks go, it waits again with what it generated
+// and is recomputed later (mostly from the prefix tree). Pure logic without clock, threads or
+// kernels, so that it can be simulated.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "engine/kv/kv_cache.h"
+#include "engine/sequence.h"
+
+namespace strata::engine {
+
+struct SchedulerOptions {
+  int n_block = 0;
+  int max_num_seqs = 256;             // running at once; at most max_num_batched_tokens, max_logits
+  int max_num_batched_tokens = 512;   // token budget of a step
+  int max_logits = 512;               // logits rows of a step
+  bool prefix_caching = true;
+};
+
+/// A step. `copies` come before the computation, in their order.
+struct Plan {
+  struct Copy {
+    int32_t from, to;
+  };
+  struct Item {
+    Sequence* sequence;
+    int first;        // position of the first token to compute
+    int n_token;
+    int n_logits;     // of the last rows
+    bool samples;     // all its tokens are known then: the last row gives the next one
+  };
+  std::vector<Copy> copies;
+  std::vector<Item> items;
+  int n_token = 0, n_logits = 0;
+};
+
+/// Sequences belong to the caller and stay at their address while they are waiting or running.
+/// One step: schedule, copy and compute, computed, then fork / append / remove as sampling says.
+class Scheduler {
+ public:
+  /// One block in so many is left free by admission, for what already runs to grow into.
+  static constexpr int kReserve = 64;
+
+  explicit Scheduler(const SchedulerOptions& options);
+
+  /// Could a sequence that ends at `n_total` tokens run if it were alone?
+  bool fits(int n_total) const;
+
+  void add(Sequence& sequence);
+  void schedule(Plan& plan);
+  /// The step was computed: its tokens are in the cache, full blocks enter the prefix tree.
+  void computed(const Plan& plan);
+  /// `to` starts as a running copy of `from`, whose prompt is complete; blocks are shared, the last
+  /// partial one until one of the two writes to it.
+  void fork(Sequence& from, Sequence& to);
+  void append(Sequence& sequence, Token token);
+  /// Ended or cancelled, in whatever state: its blocks are released.
+  void remove(Sequence& sequence);
+
+  int n_running() const { return static_cast<int>(running_.size()); }
+  int n_waiting() const { return static_cast<int>(waiting_.size()); }
+  bool idle() const { return running_.empty() && waiting_.empty(); }
+  uint64_t preemptions() const { return preemptions_; }
+  const KvCache& cache() const { return cache_; }
+  const SchedulerOptions& options() const { return options_; }
+  std::span<Sequence* const> running() const { return running_; }
+
+ private:
+  void schedule_decodes(Plan& plan);
+  bool schedule_prompts(Plan& plan);
+  void admit_waiting(Plan& plan);
+  bool admit(Sequence& sequence, Plan& plan);
+  int chunk(const Sequence& sequence, const Plan& plan) const;
+  bool grow(Sequence& sequence, int n_token, Plan& plan);
+  int growth(const Sequence& sequence, int n_token) const;
+  int reachable(const Sequence& sequence) const;
+  int64_t promised() const;
+  void match_prefix(Sequence& sequence, Plan& plan);
+  Sequence* victim() const;
+  void preempt(Sequence& sequence);
+  void put(Sequence& sequence, int n_token, Plan& plan);
+  int seats() const;
+
+  SchedulerOptions options_;
+  KvCache cache_;
+  std::vector<Sequence*> running_;   // first in order first
+  std::vector<Sequence*> waiting_;   // first in order last: taking it is a pop
+  uint64_t preemptions_ = 0;
+};
+
+}  // namespace strata::engine

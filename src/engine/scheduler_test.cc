@@ -1,0 +1,179 @@
+#include "engine/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <numeric>
+
+namespace strata::engine {
+namespace {
+
+class SchedulerTest : public ::testing::Test {
+ protected:
+  void start(const SchedulerOptions& options) { scheduler.emplace(options); }
+
+  Sequence& add(int n_prompt, int n_output, int priority = 0, int n = 1, Token first_token = -1) {
+    Sequence& s = sequences.emplace_back();
+    s.request = s.arrival = sequences.size();
+    s.priority = priority;
+    s.tokens.resize(n_prompt);
+    Token first = first_token >= 0 ? first_token : Token(10000 * sequences.size());
+    std::iota(s.tokens.begin(), s.tokens.end(), first);
+    s.n_prompt = n_prompt;
+    s.n_total_max = n_prompt + n_output;
+    s.n_unforked = n - 1;
+    scheduler->add(s);
+    return s;
+  }
+  /// One step in which every sequence whose tokens are all computed gets one more.
+  const Plan& step() {
+    scheduler->schedule(plan);
+    scheduler->computed(plan);
+    for (const Plan::Item& item : plan.items)
+      if (item.samples) {
+        scheduler->append(*item.sequence, 1);
+        if (item.sequence->n_tokens() == item.sequence->n_total_max)
+          scheduler->remove(*item.sequence);
+      }
+    return plan;
+  }
+  int planned(const Sequence& s) const {
+    for (const Plan::Item& item : plan.items)
+      if (item.sequence == &s) return item.n_token;
+    return 0;
+  }
+
+  std::optional<Scheduler> scheduler;
+  std::deque<Sequence> sequences;
+  Plan plan;
+};
+
+TEST_F(SchedulerTest, DecodesFirstThenPromptsInChunks) {
+  start({.n_block = 64, .max_num_seqs = 8, .max_num_batched_tokens = 100, .max_logits = 8});
+  Sequence& a = add(10, 50);
+  step();
+  Sequence& b = add(250, 5);
+  step();
+  EXPECT_EQ(planned(a), 1);
+  EXPECT_EQ(planned(b), 99);
+  step();
+  EXPECT_EQ(planned(a), 1);
+  EXPECT_EQ(planned(b), 99);
+  step();
+  EXPECT_EQ(planned(b), 52);
+  EXPECT_EQ(b.n_generated(), 1);
+  step();
+  EXPECT_EQ(plan.n_token, 2);
+}
+
+TEST_F(SchedulerTest, PriorityThenArrival) {
+  start({.n_block = 64, .max_num_seqs = 1, .max_num_batched_tokens = 100, .max_logits = 8});
+  Sequence& late = add(10, 1, 5);
+  Sequence& first = add(10, 1, 0);
+  Sequence& second = add(10, 1, 0);
+  step();
+  EXPECT_EQ(planned(first), 10);
+  step();
+  EXPECT_EQ(planned(second), 10);
+  step();
+  EXPECT_EQ(planned(late), 10);
+}
+
+TEST_F(SchedulerTest, RefusesOnlyWhatCanNeverFit) {
+  start({.n_block = 4, .max_num_seqs = 4, .max_num_batched_tokens = 64, .max_logits = 64});
+  EXPECT_TRUE(scheduler->fits(4 * kBlock));
+  EXPECT_TRUE(scheduler->fits(4 * kBlock + 1));   // the last token is never computed
+  EXPECT_FALSE(scheduler->fits(4 * kBlock + 2));
+}
+
+TEST_F(SchedulerTest, NothingIsReservedForOutput) {
+  start({.n_block = 16, .max_num_seqs = 8, .max_num_batched_tokens = 64, .max_logits = 64});
+  for (int i = 0; i < 8; ++i) add(8, 15 * kBlock);
+  step();
+  EXPECT_EQ(scheduler->n_running(), 8);
+  EXPECT_EQ(scheduler->cache().used(), 8);
+}
+
+TEST_F(SchedulerTest, ThePreemptedOneIsTheLastInOrderAndComesBackFirst) {
+  start({.n_block = 4, .max_num_seqs = 4, .max_num_batched_tokens = 512, .max_logits = 64,
+         .prefix_caching = false});
+  Sequence& a = add(kBlock, 2 * kBlock);
+  Sequence& b = add(kBlock, 2 * kBlock);
+  while (scheduler->preemptions() == 0) step();
+  EXPECT_EQ(b.state, Sequence::State::waiting);
+  EXPECT_TRUE(b.blocks.empty());
+  EXPECT_EQ(a.state, Sequence::State::running);
+  int generated = b.n_generated();
+  EXPECT_GT(generated, 0);
+  Sequence& d = add(10, 10);
+  while (b.state == Sequence::State::waiting) {
+    EXPECT_NE(d.state, Sequence::State::running);
+    step();
+  }
+  EXPECT_GE(b.n_generated(), generated);
+  while (!scheduler->idle()) step();
+  EXPECT_EQ(b.n_generated(), 2 * kBlock);
+  EXPECT_EQ(d.n_generated(), 10);
+}
+
+TEST_F(SchedulerTest, AFullyCachedPromptComputesItsLastToken) {
+  start({.n_block = 16, .max_num_seqs = 4, .max_num_batched_tokens = 512, .max_logits = 64});
+  add(2 * kBlock, 1, 0, 1, 0);
+  step();
+  Sequence& again = add(2 * kBlock, 1, 0, 1, 0);
+  step();
+  EXPECT_EQ(again.n_cached, 2 * kBlock - 1);
+  EXPECT_EQ(planned(again), 1);
+  EXPECT_EQ(plan.copies.size(), 1u);
+}
+
+TEST_F(SchedulerTest, ForksShareThePromptAndCopyThePartialBlock) {
+  start({.n_block = 16, .max_num_seqs = 4, .max_num_batched_tokens = 512, .max_logits = 64});
+  Sequence& a = add(kBlock + 10, 20, 0, 2);
+  scheduler->schedule(plan);
+  scheduler->computed(plan);
+  Sequence& b = sequences.emplace_back();
+  b.request = a.request;
+  b.arrival = a.arrival;
+  b.index = 1;
+  b.n_prompt = a.n_prompt;
+  b.n_total_max = a.n_total_max;
+  scheduler->fork(a, b);
+  EXPECT_EQ(scheduler->cache().used(), 2);
+  scheduler->append(a, 1);
+  scheduler->append(b, 2);
+  scheduler->schedule(plan);
+  EXPECT_EQ(scheduler->cache().used(), 3);
+  ASSERT_EQ(plan.copies.size(), 1u);
+  EXPECT_EQ(a.blocks[0], b.blocks[0]);
+  EXPECT_NE(a.blocks[1], b.blocks[1]);
+}
+
+TEST_F(SchedulerTest, PromptScoringKeepsToTheLogitsBudget) {
+  start({.n_block = 16, .max_num_seqs = 4, .max_num_batched_tokens = 512, .max_logits = 16});
+  Sequence& s = add(40, 2);
+  s.score_prompt = true;
+  step();
+  EXPECT_EQ(planned(s), 16);
+  EXPECT_EQ(plan.n_logits, 16);
+  step();
+  step();
+  EXPECT_EQ(planned(s), 8);
+  EXPECT_EQ(plan.n_logits, 8);
+}
+
+TEST_F(SchedulerTest, RemoveFreesAtOnceInEveryState) {
+  start({.n_block = 16, .max_num_seqs = 1, .max_num_batched_tokens = 32, .max_logits = 16,
+         .prefix_caching = false});
+  Sequence& a = add(100, 5);
+  Sequence& b = add(100, 5);
+  step();
+  EXPECT_GT(scheduler->cache().used(), 0);
+  scheduler->remove(a);
+  EXPECT_EQ(scheduler->cache().used(), 0);
+  scheduler->remove(b);
+  EXPECT_TRUE(scheduler->idle());
+}
+
+}  // namespace
+}  // namespace strata::engine

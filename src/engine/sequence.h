@@ -1,0 +1,43 @@
+// One sequence: its tokens, and the blocks that hold their keys and values.
+#pragma once
+#include <cstdint>
+#include <tuple>
+#include <vector>
+
+#include "engine/request.h"
+
+namespace strata::engine {
+
+struct Sequence {
+  enum class State : uint8_t { idle, waiting, running };
+
+  // Set by the owner before Scheduler::add.
+  uint64_t request = 0;
+  int index = 0;                 // which of the request's n sequences
+  int priority = 0;              // lower runs first
+  uint64_t arrival = 0;          // then the earlier one
+  std::vector<Token> tokens;     // prompt, then what was generated
+  int n_prompt = 0;
+  int n_total_max = 0;           // tokens at which it ends; the last one is never computed
+  int n_unforked = 0;            // further sequences that will start from this one's prompt
+  bool score_prompt = false;     // logits of all prompt rows are wanted
+
+  // Kept by the scheduler.
+  State state = State::idle;
+  bool planned = false;          // part of the step being planned
+  int n_past = 0;                // tokens whose keys and values are in `blocks`
+  int n_cached = -1;             // of the prompt, found in the prefix tree; -1: not admitted yet
+  int n_committed = 0;           // leading blocks known to the prefix tree
+  std::vector<int32_t> blocks;   // block table
+
+  int n_tokens() const { return static_cast<int>(tokens.size()); }
+  int n_left() const { return n_tokens() - n_past; }
+  int n_generated() const { return n_tokens() - n_prompt; }
+};
+
+/// The order in which sequences are served; a preempted one keeps its place.
+inline bool before(const Sequence& a, const Sequence& b) {
+  return std::tie(a.priority, a.arrival, a.index) < std::tie(b.priority, b.arrival, b.index);
+}
+
+}  // namespace strata::engine

@@ -1,0 +1,44 @@
+// The seam between the engine, which decides what to compute, and whatever computes it: one ragged
+// batch of tokens in, logits out.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "base/threads.h"
+#include "engine/request.h"
+
+namespace strata::engine {
+
+/// What one sequence contributes to a step: the tokens at positions [n_past, n_past + n_token).
+struct StepSequence {
+  int64_t first_token = 0;            // row of its first token in the batch
+  int n_token = 0;
+  int n_past = 0;                     // positions already in the cache
+  std::span<const int32_t> blocks;    // covers n_past + n_token positions, kernel::kKvBlock a block
+  int n_logits = 0;                   // last rows whose logits are wanted: 0, 1 or n_token
+};
+
+struct StepBatch {
+  std::span<const Token> tokens;
+  std::span<const StepSequence> sequences;
+};
+
+class StepExecutor {
+ public:
+  virtual ~StepExecutor() = default;
+
+  /// Writes keys and values of the batch into their blocks and returns logits
+  /// [sum of n_logits][n_vocab], in the order of the sequences, valid until the next run.
+  /// Errors: any exception; the blocks' positions from n_past on are then unspecified.
+  virtual const float* run(const StepBatch& batch) = 0;
+  /// Makes the content of block `to` that of `from`, in all layers.
+  virtual void copy_block(int32_t from, int32_t to) = 0;
+
+  virtual int n_vocab() const = 0;
+  virtual int n_block() const = 0;      // blocks of the KV pool, ids 0 .. n_block - 1
+  virtual int max_tokens() const = 0;   // most tokens of one run
+  virtual int max_logits() const = 0;   // most logits rows of one run
+  virtual ThreadPool& pool() = 0;       // idle between runs: the sampler uses it
+};
+
+}  // namespace strata::engine

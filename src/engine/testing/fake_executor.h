@@ -1,0 +1,115 @@
+// An executor without a model: every KV slot remembers its token and a hash of all tokens up to it,
+// and logits follow from that hash. A block that is lost, shared or copied wrongly changes the
+// output, and is found when it is read.
+#pragma once
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <stdexcept>
+#include <vector>
+
+#include "base/check.h"
+#include "engine/kv/prefix_tree.h"
+#include "engine/step.h"
+
+namespace strata::engine::testing {
+
+inline uint64_t mix(uint64_t h, uint64_t v) {
+  h = (h ^ v) + 0x9e3779b97f4a7c15;
+  h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9;
+  h = (h ^ (h >> 27)) * 0x94d049bb133111eb;
+  return h ^ (h >> 31);
+}
+
+/// Logits after a prefix with this hash: in [-4, 4).
+inline void fake_logits(uint64_t hash, int n_vocab, float* out) {
+  for (int i = 0; i < n_vocab; ++i) out[i] = float(mix(hash, i + 1) >> 40) * 0x1p-21f - 4;
+}
+
+inline uint64_t prefix_hash(std::span<const Token> tokens) {
+  uint64_t h = 0;
+  for (Token t : tokens) h = mix(h, uint64_t(t));
+  return h;
+}
+
+class FakeKv {
+ public:
+  explicit FakeKv(int n_block) : slots_(size_t(n_block) * kBlock) {}
+
+  /// Writes the tokens of one sequence and returns the prefix hash after each of the last n_logits.
+  /// Throws std::logic_error when the cache does not hold what it should.
+  void write(const StepSequence& s, std::span<const Token> tokens, std::vector<uint64_t>& hashes) {
+    if (int(s.blocks.size()) * kBlock < s.n_past + s.n_token) throw std::logic_error("table short");
+    uint64_t h = 0;
+    for (int i = 0; i < s.n_past; ++i) {
+      const Slot& slot = at(s, i);
+      h = mix(h, uint64_t(slot.token));
+      if (slot.hash != h) throw std::logic_error("a position holds another prefix");
+    }
+    for (int i = 0; i < s.n_token; ++i) {
+      Token token = tokens[s.first_token + i];
+      h = mix(h, uint64_t(token));
+      at(s, s.n_past + i) = {token, h};
+      if (i >= s.n_token - s.n_logits) hashes.push_back(h);
+    }
+  }
+  void copy(int32_t from, int32_t to) {
+    STRATA_CHECK(from != to);
+    std::copy_n(slots_.begin() + size_t(from) * kBlock, kBlock,
+                slots_.begin() + size_t(to) * kBlock);
+  }
+
+ private:
+  struct Slot {
+    Token token = -1;
+    uint64_t hash = 0;
+  };
+  Slot& at(const StepSequence& s, int position) {
+    return slots_[size_t(s.blocks[position / kBlock]) * kBlock + position % kBlock];
+  }
+  std::vector<Slot> slots_;
+};
+
+struct FakeOptions {
+  int n_vocab = 97, n_block = 64, max_tokens = 64, max_logits = 64, threads = 2;
+};
+
+class FakeExecutor : public StepExecutor {
+ public:
+  explicit FakeExecutor(const FakeOptions& options)
+      : options_(options), kv_(options.n_block),
+        pool_({.threads = options.threads, .cpus = {}, .pin = false, .spin_us = 0}) {}
+
+  const float* run(const StepBatch& batch) override {
+    if (before_run) before_run(batch);
+    STRATA_CHECK(int(batch.tokens.size()) <= options_.max_tokens);
+    std::vector<uint64_t> hashes;
+    for (const StepSequence& s : batch.sequences) kv_.write(s, batch.tokens, hashes);
+    STRATA_CHECK(int(hashes.size()) <= options_.max_logits);
+    logits_.resize(hashes.size() * options_.n_vocab + 1);
+    for (size_t i = 0; i < hashes.size(); ++i)
+      fake_logits(hashes[i], options_.n_vocab, &logits_[i * options_.n_vocab]);
+    if (after_run) after_run(batch, logits_);
+    n_computed += batch.tokens.size();
+    return logits_.data();
+  }
+  void copy_block(int32_t from, int32_t to) override { kv_.copy(from, to); }
+  int n_vocab() const override { return options_.n_vocab; }
+  int n_block() const override { return options_.n_block; }
+  int max_tokens() const override { return options_.max_tokens; }
+  int max_logits() const override { return options_.max_logits; }
+  ThreadPool& pool() override { return pool_; }
+
+  /// Called on the engine's thread; may throw.
+  std::function<void(const StepBatch&)> before_run;
+  std::function<void(const StepBatch&, std::vector<float>&)> after_run;
+  std::atomic<uint64_t> n_computed{0};
+
+ private:
+  FakeOptions options_;
+  FakeKv kv_;
+  ThreadPool pool_;
+  std::vector<float> logits_;
+};
+
+}  // namespace strata::engine::testing
