@@ -1,4 +1,4 @@
-# Toolchain: 64-bit Arm, run by qemu. Static programs need none of the target's libraries at run time.
+# Toolchain: 64-bit Arm, run by qemu. Static programs need no Arm libraries at run time.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)

@@ -1,4 +1,4 @@
-# Language, warnings, sanitizers, ccache. No -march: the kernels choose their instruction set at run time.
+# Language, warnings, sanitizers, ccache. No -march: kernels choose their instructions at run time.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)

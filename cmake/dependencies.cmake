@@ -9,7 +9,8 @@ if(STRATA_ONLY_KERNEL)
   target_compile_definitions(strata_dep_base INTERFACE FMT_HEADER_ONLY SPDLOG_FMT_EXTERNAL)
   set(STRATA_BASE_EXCLUDE "/(machine_hwloc|metric|metric_test)\\.cc$")
   if(STRATA_TESTS)
-    find_file(GTEST_SOURCE googletest PATHS /usr/src NO_DEFAULT_PATH NO_CMAKE_FIND_ROOT_PATH REQUIRED)
+    find_file(GTEST_SOURCE googletest PATHS /usr/src NO_DEFAULT_PATH NO_CMAKE_FIND_ROOT_PATH
+              REQUIRED)
     set(BUILD_GMOCK OFF)
     set(INSTALL_GTEST OFF)
     add_subdirectory(${GTEST_SOURCE} ${CMAKE_BINARY_DIR}/googletest EXCLUDE_FROM_ALL)
@@ -40,9 +41,11 @@ target_compile_definitions(strata_dep_base INTERFACE STRATA_HWLOC=1)
 add_library(strata_dep_net INTERFACE)
 target_link_libraries(strata_dep_net INTERFACE OpenSSL::SSL OpenSSL::Crypto)
 
+include(cmake/rust.cmake)
 add_library(strata_dep_model INTERFACE)
-target_link_libraries(strata_dep_model INTERFACE nlohmann_json::nlohmann_json PkgConfig::pcre2
-                      PkgConfig::simdjson ICU::uc ICU::i18n ICU::data)
+target_link_libraries(strata_dep_model INTERFACE strata_rust ${CMAKE_DL_LIBS}
+                      nlohmann_json::nlohmann_json PkgConfig::pcre2 PkgConfig::simdjson
+                      ICU::uc ICU::i18n ICU::data)
 
 add_library(strata_dep_main INTERFACE)
 target_link_libraries(strata_dep_main INTERFACE CLI11::CLI11)

@@ -32,7 +32,7 @@ function(strata_layer name)
   endif()
 endfunction()
 
-# STRATA_TEST_SHORT is 1 where the build is slow (sanitizers, emulation): long loops go fewer rounds.
+# STRATA_TEST_SHORT is 1 where the build is slow (sanitizers, emulation): loops go fewer rounds.
 function(strata_test_program name tests layers)
   set(program strata_test_${name})
   add_executable(${program} ${tests})

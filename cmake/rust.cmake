@@ -1,7 +1,8 @@
 # The Rust libraries, built by cargo into one static library.
 find_program(CARGO cargo HINTS $ENV{HOME}/.cargo/bin REQUIRED)
 set(rust_source ${CMAKE_SOURCE_DIR}/src/model/rust)
-set(rust_target ${CMAKE_BINARY_DIR}/rust)
+set(STRATA_RUST_BUILD ${CMAKE_BINARY_DIR}/rust CACHE PATH "build folder of the Rust libraries")
+set(rust_target ${STRATA_RUST_BUILD})
 set(rust_library ${rust_target}/release/libstrata_rust.a)
 file(GLOB rust_files CONFIGURE_DEPENDS ${rust_source}/src/*.rs ${rust_source}/Cargo.toml)
 add_custom_command(

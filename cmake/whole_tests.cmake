@@ -11,7 +11,8 @@ if(TARGET strata)
     set(test ${STRATA_TEST_PREFIX}e2e.${name})
     add_test(NAME ${test} COMMAND ${CMAKE_CROSSCOMPILING_EMULATOR}
              ${CMAKE_SOURCE_DIR}/build/venv/bin/python -m pytest -q -p no:cacheprovider ${file})
-    set_tests_properties(${test} PROPERTIES TIMEOUT 900 ENVIRONMENT
-      "STRATA_SOURCE=${CMAKE_SOURCE_DIR};STRATA_BINARY=$<TARGET_FILE:strata>;STRATA_TEST_SHORT=$<BOOL:${STRATA_SANITIZE}>")
+    set(environment STRATA_SOURCE=${CMAKE_SOURCE_DIR} STRATA_BINARY=$<TARGET_FILE:strata>
+                    STRATA_TEST_SHORT=$<BOOL:${STRATA_SANITIZE}>)
+    set_tests_properties(${test} PROPERTIES TIMEOUT 900 ENVIRONMENT "${environment}")
   endforeach()
 endif()

@@ -8,8 +8,8 @@ namespace strata {
 
 enum class PageKind { plain, transparent_huge, explicit_huge };
 
-/// One zero-filled mapping, released on destruction; a page is backed by memory of the NUMA node that
-/// first touches it. Alignment: 2 MiB for sizes >= 2 MiB, else a page.
+/// One zero-filled mapping, released on destruction; a page lies on the NUMA node that touches it
+/// first. Alignment: 2 MiB for sizes >= 2 MiB, else a page.
 /// Errors: resource_exhausted with the bytes needed and available.
 class Memory {
  public:
@@ -29,7 +29,7 @@ class Memory {
   PageKind pages_ = PageKind::plain;
 };
 
-/// Bump allocation inside one Memory of a size known beforehand. Alignment of every piece: 64 bytes.
+/// Bump allocation inside one Memory of a size known beforehand; every piece is 64-byte aligned.
 class Arena {
  public:
   Arena() = default;

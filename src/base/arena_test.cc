@@ -17,7 +17,7 @@ TEST(Memory, IsZeroAlignedAndWritable) {
     ASSERT_EQ(memory.size(), bytes);
     const size_t alignment = bytes >= 2 * mib ? 2 * mib : 4096;
     EXPECT_EQ(reinterpret_cast<uintptr_t>(memory.data()) % alignment, 0u) << bytes;
-    EXPECT_TRUE(std::all_of(memory.data(), memory.data() + bytes, [](uint8_t b) { return b == 0; }));
+    EXPECT_EQ(std::count(memory.data(), memory.data() + bytes, 0), static_cast<ptrdiff_t>(bytes));
     std::fill_n(memory.data(), bytes, uint8_t{0xab});
     if (bytes < 2 * mib) {
       EXPECT_EQ(memory.pages(), PageKind::plain);

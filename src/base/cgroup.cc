@@ -74,7 +74,8 @@ void keep_smaller(std::optional<size_t>& best, uint64_t value) {
   best = best ? std::min<size_t>(*best, value) : value;
 }
 
-constexpr uint64_t v1_unlimited = uint64_t{1} << 62;   // version 1 writes "no limit" as a huge number
+// Version 1 writes "no limit" as a huge number.
+constexpr uint64_t v1_unlimited = uint64_t{1} << 62;
 
 std::optional<uint64_t> limit_at(const std::string& folder, bool v2) {
   auto limit = number(folder + (v2 ? "/memory.max" : "/memory.limit_in_bytes"));

@@ -1,4 +1,4 @@
-// Limits that the process's control group sets (version 1 and 2), the tightest of it and its ancestors.
+// Limits of the process's control group (version 1 or 2): the tightest of it and its ancestors.
 #pragma once
 #include <cstddef>
 #include <optional>

@@ -42,7 +42,8 @@ Log& process_log() {
   return *log;
 }
 
-// A message may hold text from outside; raw control characters would forge lines or drive a terminal.
+// A message may hold text from outside: raw control characters would forge lines or drive a
+// terminal.
 std::string one_line(std::string_view message) {
   std::string out;
   out.reserve(message.size());

@@ -1,4 +1,4 @@
-// The process log: one line an event on standard error, level by STRATA_LOG (debug|info|warn|error).
+// The process log: one line an event on standard error. STRATA_LOG: debug, info, warn or error.
 #pragma once
 #include <fmt/core.h>
 

@@ -20,7 +20,7 @@ Handle load() {
   if (hwloc_topology_init(&raw) != 0) fail(Code::internal, "hwloc cannot start");
   Handle handle(raw);
   hwloc_topology_set_io_types_filter(raw, HWLOC_TYPE_FILTER_KEEP_NONE);
-  if (hwloc_topology_load(raw) != 0) fail(Code::internal, "hwloc cannot read the machine's topology");
+  if (hwloc_topology_load(raw) != 0) fail(Code::internal, "hwloc cannot read the topology");
   return handle;
 }
 

@@ -34,7 +34,7 @@ Code code_of(int error) {
   fail(code_of(error), "cannot {} '{}': {}", what, path, std::strerror(error));
 }
 
-// madvise wants whole pages: the range grows outwards for reading, and shrinks inwards for dropping,
+// madvise wants whole pages: the range grows outwards for reading and shrinks inwards for dropping,
 // so that a neighbour's bytes are never dropped.
 void advise(const uint8_t* data, size_t file_size, size_t offset, size_t size, int advice,
             bool outwards) {

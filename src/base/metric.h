@@ -61,7 +61,7 @@ class Metrics {
   Metrics(const Metrics&) = delete;
 
   /// The series of a name and label values, made on first use. Units belong in the name
-  /// ("_seconds", "_bytes", counters "_total"). One name has one kind, help text and set of buckets.
+  /// ("_seconds", "_bytes"; counters end in "_total"). One name has one kind and set of buckets.
   /// Cost: a lock and a look-up; keep the handle on paths that run often.
   Counter counter(const std::string& name, const std::string& help, const Labels& labels = {});
   Gauge gauge(const std::string& name, const std::string& help, const Labels& labels = {});

@@ -39,7 +39,7 @@ void pause() {
 #endif
 }
 
-// One writer, any number of waiters. Two cache lines, since neighbouring lines are fetched in pairs.
+// One writer, any number of waiters. Two cache lines: neighbouring lines are fetched in pairs.
 struct alignas(128) Line {
   std::atomic<uint32_t> value{0};
   std::atomic<uint32_t> sleepers{0};
@@ -53,8 +53,8 @@ long futex(std::atomic<uint32_t>& word, int operation, uint32_t value) {
 // Values wrap: `target` is reached when it is not ahead of the value.
 bool reached(uint32_t value, uint32_t target) { return static_cast<int32_t>(value - target) >= 0; }
 
-// The order of the value against the sleepers is what loses no wake-up: the writer stores the value
-// and then reads the sleepers, a waiter counts itself and then reads the value, all in one total order.
+// No wake-up is lost: the writer stores the value, then reads the sleepers; a waiter counts itself,
+// then reads the value; one total order holds all four.
 void publish(Line& line, uint32_t value) {
   line.value.store(value, std::memory_order_seq_cst);
   if (line.sleepers.load(std::memory_order_seq_cst) != 0)
@@ -121,7 +121,7 @@ struct ThreadPool::Impl {
 
   Line go;                          // generation of run(); its publication releases the workers
   Line release;                     // tree barriers only: thread 0 says that all have arrived
-  std::unique_ptr<Line[]> arrived;  // arrived[t]: t, and in the tree all below it, reached a barrier
+  std::unique_ptr<Line[]> arrived;  // barriers that t, and in the tree all below it, has reached
   const ThreadFunction* work = nullptr;   // nullptr tells the workers to end
   std::atomic<uint64_t> barriers{0};
   std::vector<std::thread> workers;
@@ -131,7 +131,7 @@ struct ThreadPool::Impl {
 
   bool flat() const { return size <= flat_max; }
 
-  // In the tree: waits for the threads below, then tells the one above. Returns this barrier's number.
+  // Returns this barrier's number. In the tree it first waits for the threads below.
   uint32_t arrive(int t) {
     const uint32_t epoch = arrived[t].value.load(std::memory_order_relaxed) + 1;
     if (!flat())
@@ -210,9 +210,10 @@ ThreadPool::ThreadPool(const Options& options) : impl_(std::make_unique<Impl>())
   p.cpus.resize(static_cast<size_t>(p.size));
   for (size_t i = given; i < p.cpus.size(); ++i) p.cpus[i] = p.cpus[i % given];
 
-  const size_t distinct = p.pin ? std::set<int>(p.cpus.begin(), p.cpus.end()).size() : p.cpus.size();
-  const double usable = std::min(static_cast<double>(std::min(distinct, topology().cpus.size())),
-                                 cgroup::cpu_quota().value_or(threads_max));
+  size_t cpus = topology().cpus.size();
+  if (p.pin) cpus = std::min(cpus, std::set<int>(p.cpus.begin(), p.cpus.end()).size());
+  const double usable =
+      std::min(static_cast<double>(cpus), cgroup::cpu_quota().value_or(threads_max));
   p.spin_ns = 1000 * int64_t{p.size > usable ? std::min(options.spin_us, oversubscribed_us)
                                              : options.spin_us};
   p.arrived = std::make_unique<Line[]>(static_cast<size_t>(p.size));

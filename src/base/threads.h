@@ -47,8 +47,8 @@ class ThreadPool {
   /// Cost: about a microsecond while the threads still spin, a wake-up each once they sleep.
   void run(ThreadFunction fn);
 
-  /// Inside run: returns once every thread has arrived; what any thread wrote before is then visible
-  /// to all. Spins, then sleeps, so that it stays sane when the cores are oversubscribed.
+  /// Inside run: returns once every thread has arrived; what any of them wrote before is then
+  /// visible to all. Spins, then sleeps, so that it stays sane when the cores are oversubscribed.
   void barrier(int thread);
 
   /// Number of barrier calls of thread 0 since the start (for reports).

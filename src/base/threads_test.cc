@@ -18,8 +18,8 @@ namespace {
 
 int usable() { return static_cast<int>(topology().cpus.size()); }
 
-// Each round every thread writes its slot, meets the others, and reads all slots: a barrier that lets
-// anyone through early shows a stale value.
+// Each round every thread writes its slot, meets the others, and reads all slots: a barrier that
+// lets anyone through early shows a stale value.
 void expect_barriers_hold(int threads, int rounds, ThreadPool::Options options = {}) {
   options.threads = threads;
   ThreadPool pool(options);

@@ -151,8 +151,8 @@ std::vector<int> place_threads(const Topology& topology, int threads) {
   if (threads <= 0)
     threads = base.empty() ? physical_cores(topology) : static_cast<int>(base.size());
   if (base.empty()) {
-    // rank: 0 for the first hardware thread of a core, 1 for its second, ...; a CPU's turn within its
-    // node follows rank, and the nodes take turns, so that any prefix is even over cores and nodes.
+    // rank: 0 for the first hardware thread of a core, 1 for its second, ...; turn: its place among
+    // those of its rank and node. In this order any prefix is even over cores and nodes.
     struct Candidate {
       int rank, turn, node, id;
     };

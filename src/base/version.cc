@@ -1,7 +1,7 @@
 #include "base/version.h"
 
-// Written by cmake/commit.cmake into the build folder; this file alone depends on it, so that a commit
-// rebuilds one object.
+// Written by cmake/commit.cmake into the build folder; this file alone depends on it, so that a
+// commit rebuilds one object.
 #include "version_data.h"
 
 namespace strata {
