@@ -12,5 +12,5 @@ function(strata_version target)
             -DOUT=${header} -P ${CMAKE_SOURCE_DIR}/cmake/commit.cmake
     VERBATIM)
   target_sources(${target} PRIVATE ${header})
-  target_include_directories(${target} PRIVATE ${CMAKE_BINARY_DIR}/generated)
+  target_include_directories(${target} PRIVATE ${CMAKE_BINARY_DIR})
 endfunction()

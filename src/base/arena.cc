@@ -22,7 +22,7 @@
 namespace strata {
 namespace {
 
-constexpr size_t huge_page = size_t{2} << 20;
+constexpr size_t kHugePage = size_t{2} << 20;
 
 size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -34,12 +34,12 @@ void* map(size_t bytes, int flags) {
 
 // Maps more than asked and gives the ends back, since mmap aligns to a small page only.
 uint8_t* map_aligned(size_t bytes) {
-  auto* p = static_cast<uint8_t*>(map(bytes + huge_page, 0));
+  auto* p = static_cast<uint8_t*>(map(bytes + kHugePage, 0));
   if (!p) return nullptr;
-  const size_t head = round_up(reinterpret_cast<uintptr_t>(p), huge_page) -
+  const size_t head = round_up(reinterpret_cast<uintptr_t>(p), kHugePage) -
                       reinterpret_cast<uintptr_t>(p);
   if (head) munmap(p, head);
-  if (head < huge_page) munmap(p + head + bytes, huge_page - head);
+  if (head < kHugePage) munmap(p + head + bytes, kHugePage - head);
   return p + head;
 }
 
@@ -72,7 +72,7 @@ bool transparent_pages() {
 
 Memory::Memory(size_t bytes) : size_(bytes) {
   if (bytes == 0) return;
-  if (bytes < huge_page) {
+  if (bytes < kHugePage) {
     mapped_ = round_up(bytes, static_cast<size_t>(sysconf(_SC_PAGESIZE)));
     data_ = static_cast<uint8_t*>(map(mapped_, 0));
     if (!data_) fail_memory(bytes, std::strerror(errno));
@@ -80,7 +80,7 @@ Memory::Memory(size_t bytes) : size_(bytes) {
   }
   // The kernel promises more than it has; asking first turns a later kill into an error here.
   if (bytes > memory_available()) fail_memory(bytes, "");
-  mapped_ = round_up(bytes, huge_page);
+  mapped_ = round_up(bytes, kHugePage);
   if (cgroup::huge_pages_left().value_or(mapped_) >= mapped_)
     data_ = static_cast<uint8_t*>(map(mapped_, MAP_HUGETLB | MAP_HUGE_2MB));
   if (data_) {

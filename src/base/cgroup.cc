@@ -9,7 +9,7 @@
 namespace strata::cgroup {
 namespace {
 
-constexpr int depth_max = 64;   // ancestors looked at
+constexpr int kDepthMax = 64;   // ancestors looked at
 
 // The folders of one controller, from the process's own group up to the root of the mount.
 struct Folders {
@@ -46,7 +46,7 @@ Folders folders(const std::string& root, std::string_view controller) {
   if (!has_v1 && !has_v2) return found;
   found.v2 = !has_v1;
   std::string path = has_v1 ? path_v1 : path_v2;
-  for (int i = 0; i < depth_max; ++i) {
+  for (int i = 0; i < kDepthMax; ++i) {
     while (!path.empty() && path.back() == '/') path.pop_back();
     found.paths.push_back(base + path);
     if (path.empty()) break;
@@ -75,11 +75,11 @@ void keep_smaller(std::optional<size_t>& best, uint64_t value) {
 }
 
 // Version 1 writes "no limit" as a huge number.
-constexpr uint64_t v1_unlimited = uint64_t{1} << 62;
+constexpr uint64_t kUnlimitedV1 = uint64_t{1} << 62;
 
 std::optional<uint64_t> limit_at(const std::string& folder, bool v2) {
   auto limit = number(folder + (v2 ? "/memory.max" : "/memory.limit_in_bytes"));
-  return limit && *limit < v1_unlimited ? limit : std::nullopt;
+  return limit && *limit < kUnlimitedV1 ? limit : std::nullopt;
 }
 
 }  // namespace
@@ -115,7 +115,7 @@ std::optional<size_t> huge_pages_left(const std::string& root) {
   for (const std::string& folder : found.paths) {
     const std::string file = folder + "/hugetlb.2MB.";
     const auto limit = number(file + (found.v2 ? "max" : "limit_in_bytes"));
-    if (!limit || *limit >= v1_unlimited) continue;
+    if (!limit || *limit >= kUnlimitedV1) continue;
     const uint64_t used = number(file + (found.v2 ? "current" : "usage_in_bytes")).value_or(0);
     keep_smaller(best, *limit - std::min(*limit, used));
   }

@@ -12,7 +12,7 @@
 namespace strata::log {
 namespace {
 
-constexpr size_t once_max = 1024;   // distinct texts that warn_once remembers
+constexpr size_t kOnceMax = 1024;   // distinct texts that warn_once remembers
 
 struct Log {
   std::atomic<Level> level{Level::info};
@@ -73,7 +73,7 @@ void warn_once(std::string_view message) {
   Log& log = process_log();
   {
     const std::lock_guard lock(log.once_mutex);
-    if (log.once.size() >= once_max || !log.once.emplace(message).second) return;
+    if (log.once.size() >= kOnceMax || !log.once.emplace(message).second) return;
   }
   write(Level::warn, message);
 }

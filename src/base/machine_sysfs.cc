@@ -13,7 +13,7 @@
 namespace strata {
 namespace {
 
-constexpr int cache_index_max = 16;   // cache descriptions of one CPU
+constexpr int kCacheIndexMax = 16;   // cache descriptions of one CPU
 
 int read_int(const std::string& path, int otherwise) {
   int value = otherwise;
@@ -62,11 +62,11 @@ int number(std::map<Key, int>& seen, Key key) {
 
 std::vector<int> allowed_cpus() {
   std::vector<int> ids;
-  cpu_set_t* set = CPU_ALLOC(threads_max * 8);
-  const size_t bytes = CPU_ALLOC_SIZE(threads_max * 8);
+  cpu_set_t* set = CPU_ALLOC(kThreadsMax * 8);
+  const size_t bytes = CPU_ALLOC_SIZE(kThreadsMax * 8);
   CPU_ZERO_S(bytes, set);
   if (sched_getaffinity(0, bytes, set) == 0)
-    for (int i = 0; i < threads_max * 8; ++i)
+    for (int i = 0; i < kThreadsMax * 8; ++i)
       if (CPU_ISSET_S(i, bytes, set)) ids.push_back(i);
   CPU_FREE(set);
   if (ids.empty()) ids.push_back(0);
@@ -85,7 +85,7 @@ Topology sysfs_machine(const std::string& root) {
                          read_int(cpu + "/topology/core_id", id));
     machine.cpus.push_back(
         {.id = id, .core = number(cores, core), .node = number(nodes, node_of(cpu))});
-    for (int i = 0; i < cache_index_max; ++i) {
+    for (int i = 0; i < kCacheIndexMax; ++i) {
       const std::string cache = cpu + "/cache/index" + std::to_string(i);
       const int level = read_int(cache + "/level", 0);
       if (level == 0) break;

@@ -26,7 +26,7 @@ struct Metrics::Impl {
   prometheus::Labels admit(const std::string& name, const Labels& given) {
     prometheus::Labels labels(given.begin(), given.end());
     std::set<prometheus::Labels>& known = series[name];
-    if (known.size() >= series_max && !known.contains(labels))
+    if (known.size() >= kSeriesMax && !known.contains(labels))
       for (auto& [key, value] : labels) value = "other";
     known.insert(labels);
     return labels;

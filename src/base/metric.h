@@ -54,7 +54,7 @@ class Metrics {
  public:
   /// Series of one name; beyond it every label value becomes "other", so that labels taken from
   /// requests cannot fill the memory.
-  static constexpr int series_max = 512;
+  static constexpr int kSeriesMax = 512;
 
   Metrics();
   ~Metrics();

@@ -51,7 +51,7 @@ TEST(Metrics, SameNameAndLabelsIsTheSameSeries) {
 
 TEST(Metrics, SeriesAreBounded) {
   Metrics m;
-  for (int i = 0; i < Metrics::series_max + 100; ++i)
+  for (int i = 0; i < Metrics::kSeriesMax + 100; ++i)
     m.counter("c_total", "C.", {{"user", std::to_string(i)}}).add();
   EXPECT_EQ(m.counter("c_total", "C.", {{"user", "0"}}).value(), 1);
   EXPECT_EQ(m.counter("c_total", "C.", {{"user", "anyone"}}).value(), 100);

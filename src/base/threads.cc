@@ -26,10 +26,10 @@
 namespace strata {
 namespace {
 
-constexpr int flat_max = 8;           // up to here every thread polls every other
-constexpr int tree_width = 4;         // children of a thread in the tree above that
-constexpr int oversubscribed_us = 2;  // spinning takes the core from the thread one waits for
-constexpr int pauses_per_look = 32;   // between two reads of the clock
+constexpr int kFlatMax = 8;           // up to here every thread polls every other
+constexpr int kTreeWidth = 4;         // children of a thread in the tree above that
+constexpr int kOversubscribedUs = 2;  // spinning takes the core from the thread one waits for
+constexpr int kPausesPerLook = 32;   // between two reads of the clock
 
 void pause() {
 #if defined(__x86_64__)
@@ -64,7 +64,7 @@ void publish(Line& line, uint32_t value) {
 void await(Line& line, uint32_t target, int64_t spin_ns) {
   if (reached(line.value.load(std::memory_order_acquire), target)) return;
   for (const int64_t until = now_ns() + spin_ns; now_ns() < until;)
-    for (int i = 0; i < pauses_per_look; ++i) {
+    for (int i = 0; i < kPausesPerLook; ++i) {
       pause();
       if (reached(line.value.load(std::memory_order_acquire), target)) return;
     }
@@ -78,7 +78,7 @@ void await(Line& line, uint32_t target, int64_t spin_ns) {
 }
 
 struct Affinity {
-  static constexpr size_t words = threads_max * 8 / (8 * sizeof(unsigned long));
+  static constexpr size_t words = kThreadsMax * 8 / (8 * sizeof(unsigned long));
   unsigned long mask[words] = {};
   size_t bytes = 0;   // what the kernel filled
 
@@ -129,13 +129,13 @@ struct ThreadPool::Impl {
   pid_t caller = 0;                 // the thread pinned as thread 0
   Affinity caller_before;
 
-  bool flat() const { return size <= flat_max; }
+  bool flat() const { return size <= kFlatMax; }
 
   // Returns this barrier's number. In the tree it first waits for the threads below.
   uint32_t arrive(int t) {
     const uint32_t epoch = arrived[t].value.load(std::memory_order_relaxed) + 1;
     if (!flat())
-      for (int c = t * tree_width + 1; c <= t * tree_width + tree_width && c < size; ++c)
+      for (int c = t * kTreeWidth + 1; c <= t * kTreeWidth + kTreeWidth && c < size; ++c)
         await(arrived[c], epoch, spin_ns);
     publish(arrived[t], epoch);
     return epoch;
@@ -203,8 +203,8 @@ ThreadPool::ThreadPool(const Options& options) : impl_(std::make_unique<Impl>())
   p.size = options.threads > 0     ? options.threads
            : !options.cpus.empty() ? static_cast<int>(options.cpus.size())
                                    : default_threads(topology());
-  if (p.size > threads_max)
-    fail(Code::invalid_argument, "{} threads asked for; the most is {}", p.size, threads_max);
+  if (p.size > kThreadsMax)
+    fail(Code::invalid_argument, "{} threads asked for; the most is {}", p.size, kThreadsMax);
   p.cpus = options.cpus.empty() ? place_threads(topology(), p.size) : options.cpus;
   const size_t given = p.cpus.size();
   p.cpus.resize(static_cast<size_t>(p.size));
@@ -213,8 +213,8 @@ ThreadPool::ThreadPool(const Options& options) : impl_(std::make_unique<Impl>())
   size_t cpus = topology().cpus.size();
   if (p.pin) cpus = std::min(cpus, std::set<int>(p.cpus.begin(), p.cpus.end()).size());
   const double usable =
-      std::min(static_cast<double>(cpus), cgroup::cpu_quota().value_or(threads_max));
-  p.spin_ns = 1000 * int64_t{p.size > usable ? std::min(options.spin_us, oversubscribed_us)
+      std::min(static_cast<double>(cpus), cgroup::cpu_quota().value_or(kThreadsMax));
+  p.spin_ns = 1000 * int64_t{p.size > usable ? std::min(options.spin_us, kOversubscribedUs)
                                              : options.spin_us};
   p.arrived = std::make_unique<Line[]>(static_cast<size_t>(p.size));
   p.start_workers();

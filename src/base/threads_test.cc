@@ -135,11 +135,11 @@ TEST(ThreadPool, UnpinnedLeavesAffinityAlone) {
 TEST(ThreadPool, SizeFollowsOptions) {
   EXPECT_EQ(ThreadPool({.threads = 0, .cpus = {0, 0, 0}}).size(), 3);
   EXPECT_EQ(ThreadPool({.threads = 4, .cpus = {0}}).cpus(), (std::vector<int>{0, 0, 0, 0}));
-  EXPECT_THROW(ThreadPool({.threads = threads_max + 1}), Error);
+  EXPECT_THROW(ThreadPool({.threads = kThreadsMax + 1}), Error);
 }
 
 TEST(ThreadPool, SurvivesACpuItCannotPinTo) {
-  ThreadPool pool({.threads = 2, .cpus = {0, threads_max * 8 - 1}});
+  ThreadPool pool({.threads = 2, .cpus = {0, kThreadsMax * 8 - 1}});
   std::atomic<int> runs{0};
   pool.run([&](int) { ++runs; });
   EXPECT_EQ(runs, 2);

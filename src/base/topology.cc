@@ -15,7 +15,7 @@
 namespace strata {
 namespace {
 
-constexpr int cpu_id_max = threads_max * 8 - 1;
+constexpr int kCpuIdMax = kThreadsMax * 8 - 1;
 
 // An unset and an empty variable are the same.
 std::string_view environment(const char* name) {
@@ -91,10 +91,10 @@ Topology fake_machine(std::string_view form) {
   std::string_view rest = form;
   int nodes = 0, cores = 0;
   if (!take_int(rest, 1, 64, nodes) || !take_char(rest, 'x') ||
-      !take_int(rest, 1, threads_max / nodes, cores) || !rest.empty())
+      !take_int(rest, 1, kThreadsMax / nodes, cores) || !rest.empty())
     fail(Code::invalid_argument,
          "STRATA_TOPOLOGY must be NODESxCORES with at most {} cores, e.g. 2x8; it is '{}'",
-         threads_max, form);
+         kThreadsMax, form);
   return fake_topology(nodes, cores);
 }
 
@@ -108,11 +108,11 @@ std::vector<int> parse_cpu_list(std::string_view text) {
     const std::string_view part = text.substr(0, text.find_first_of(" ,\t"));
     std::string_view rest = part;
     int first = 0, last = 0, stride = 1;
-    bool good = take_int(rest, 0, cpu_id_max, first);
+    bool good = take_int(rest, 0, kCpuIdMax, first);
     last = first;
     if (good && take_char(rest, '-')) {
-      good = take_int(rest, first, cpu_id_max, last);
-      if (good && take_char(rest, ':')) good = take_int(rest, 1, cpu_id_max, stride);
+      good = take_int(rest, first, kCpuIdMax, last);
+      if (good && take_char(rest, ':')) good = take_int(rest, 1, kCpuIdMax, stride);
     }
     if (!good || !rest.empty())
       fail(Code::invalid_argument,
@@ -120,8 +120,8 @@ std::vector<int> parse_cpu_list(std::string_view text) {
            "(3, 0-3, 0-14:2)",
            part, whole);
     for (int id = first; id <= last; id += stride) cpus.push_back(id);
-    if (cpus.size() > threads_max)
-      fail(Code::invalid_argument, "the CPU list '{}' names more than {} CPUs", whole, threads_max);
+    if (cpus.size() > kThreadsMax)
+      fail(Code::invalid_argument, "the CPU list '{}' names more than {} CPUs", whole, kThreadsMax);
     text.remove_prefix(part.size());
   }
 }
@@ -132,14 +132,14 @@ int default_threads(const Topology& topology) {
     // OpenMP allows a list, one number a nesting level: the first is ours.
     std::string_view first = given.substr(0, given.find(','));
     int threads = 0;
-    if (!take_int(first, 1, threads_max, threads) || !first.empty())
+    if (!take_int(first, 1, kThreadsMax, threads) || !first.empty())
       fail(Code::invalid_argument, "OMP_NUM_THREADS must be a number from 1 to {}; it is '{}'",
-           threads_max, given);
+           kThreadsMax, given);
     return threads;
   }
   if (const auto listed = gomp_cpus(topology); !listed.empty())
     return static_cast<int>(listed.size());
-  const int cores = std::min(physical_cores(topology), threads_max);
+  const int cores = std::min(physical_cores(topology), kThreadsMax);
   // More threads than the quota pays for would all be stopped in the middle of a step.
   if (const auto quota = cgroup::cpu_quota(); quota && *quota < cores)
     return std::max(1, static_cast<int>(std::floor(*quota + 0.01)));

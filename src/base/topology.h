@@ -23,7 +23,7 @@ struct Topology {
 };
 
 /// Most threads that one process uses, and most CPUs that a list may name.
-inline constexpr int threads_max = 1024;
+inline constexpr int kThreadsMax = 1024;
 
 /// The real machine, or the fake one of STRATA_TOPOLOGY ("2x8" = 2 nodes of 8 cores) for tests.
 /// Detected once. Errors: invalid_argument for a malformed STRATA_TOPOLOGY.

@@ -2,7 +2,7 @@
 
 // Written by cmake/commit.cmake into the build folder; this file alone depends on it, so that a
 // commit rebuilds one object.
-#include "version_data.h"
+#include "generated/version_data.h"
 
 namespace strata {
 std::string_view version() { return STRATA_VERSION; }
