@@ -24,7 +24,7 @@ struct Rope {
   bool truncate = true;        // yarn: the range of blended dimensions is widened to whole ones
   double attn_factor = 0;      // yarn: multiplies cosine and sine; 0: 0.1 ln(factor) + 1
   int original_context = 0;
-  std::vector<float> freq_divisors;   // GGUF's rope_freqs.weight: angle i is divided by [i]
+  std::vector<float> freq_divisors = {};   // GGUF's rope_freqs.weight: angle i is divided by [i]
 };
 
 struct Hyper {

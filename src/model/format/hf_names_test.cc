@@ -1,0 +1,44 @@
+#include "model/format/hf_names.h"
+
+#include <gtest/gtest.h>
+
+namespace strata::model {
+namespace {
+
+TEST(HfNames, FollowTheTable) {
+  struct Case {
+    const char *hf, *family, *ours;
+  } cases[] = {
+      {"model.embed_tokens.weight", "llama", "token_embd.weight"},
+      {"model.norm.weight", "llama", "output_norm.weight"},
+      {"lm_head.weight", "llama", "output.weight"},
+      {"model.layers.0.self_attn.q_proj.weight", "qwen2", "blk.0.attn_q.weight"},
+      {"model.layers.0.self_attn.q_proj.bias", "qwen2", "blk.0.attn_q.bias"},
+      {"model.layers.31.self_attn.o_proj.weight", "llama", "blk.31.attn_output.weight"},
+      {"model.layers.7.self_attn.k_norm.weight", "qwen3", "blk.7.attn_k_norm.weight"},
+      {"model.layers.7.mlp.down_proj.weight", "llama", "blk.7.ffn_down.weight"},
+      {"model.layers.7.post_attention_layernorm.weight", "llama", "blk.7.ffn_norm.weight"},
+      {"model.layers.7.post_attention_layernorm.weight", "gemma2", "blk.7.post_attention_norm.weight"},
+      {"model.layers.7.post_attention_layernorm.weight", "gemma3", "blk.7.post_attention_norm.weight"},
+      {"model.layers.7.pre_feedforward_layernorm.weight", "gemma3", "blk.7.ffn_norm.weight"},
+      {"model.layers.7.post_feedforward_layernorm.weight", "gemma2", "blk.7.post_ffw_norm.weight"},
+      // Multi-modal models, old and new; a checkpoint saved without its head.
+      {"language_model.model.embed_tokens.weight", "gemma3", "token_embd.weight"},
+      {"model.language_model.layers.2.mlp.up_proj.weight", "gemma3", "blk.2.ffn_up.weight"},
+      {"layers.2.mlp.up_proj.weight", "qwen3", "blk.2.ffn_up.weight"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(hf_tensor_name(c.hf, c.family), c.ours) << c.hf;
+}
+
+TEST(HfNames, UnknownOnesStay) {
+  for (const char* name :
+       {"", ".", ".weight", "weight", "model.layers.weight", "model.layers.0.weight",
+        "model.layers.01.mlp.up_proj.weight", "model.layers.123456.mlp.up_proj.weight",
+        "model.layers.x.mlp.up_proj.weight", "model.layers.0.mlp.up_proj.weight_scale",
+        "model.layers.0.self_attn.rotary_emb.inv_freq", "vision_tower.embeddings.weight",
+        "model.layers.0.mlp.experts.0.up_proj.weight"})
+    EXPECT_EQ(hf_tensor_name(name, "llama"), name);
+}
+
+}  // namespace
+}  // namespace strata::model
