@@ -1,5 +1,5 @@
-// Attention against the machine's own limits: decoding (one token, all heads of a group share a pass)
-// as a share of the read bandwidth, prefill (8 rows share a pass) as a share of the f32 peak.
+// Attention against the machine's own limits: decoding (one token, the heads of a group share a
+// pass) as a share of the read bandwidth, prefill (8 rows share a pass) as a share of the f32 peak.
 //   strata_bench_attention [types=f16,bf16] [shapes=9x3x64,12x2x128] [threads=1,2] [depth=4096]
 //                          [repeat=7] [modes=decode,prefill]
 // A shape is heads x KV heads x dimension. Decoding reads about 200 MB of K and V, every thread an

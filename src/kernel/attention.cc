@@ -10,7 +10,7 @@
 namespace strata::kernel::STRATA_ISA {
 namespace {
 
-// A register tile holds `rows` x `width` accumulators, `width` vectors of K or V and one query value.
+// A register tile: `rows` x `width` accumulators, `width` vectors of K or V, one query value.
 constexpr int tile_width(int rows) {
   for (int width = 4; width > 1; width /= 2)
     if (rows * width + width + 1 <= kRegisters) return width;
@@ -56,11 +56,9 @@ STRATA_INLINE int end_of(const Step& s, int r) {
   return clamped(s.task->rows[s.first_row + r].end - s.block * kKvBlock, 0, kKvBlock);
 }
 
-// Bands of many rows are so busy with arithmetic that the hardware's prefetcher, which halts at pages
-// and does not follow the block table, falls behind; they fetch V during K and the next K during V.
-template <int rows>
-constexpr bool kFetchAhead = rows >= 4;
-
+// The hardware's prefetcher halts at pages, does not follow the block table and falls behind where
+// the arithmetic is dense: V is fetched during the loop over K, the next K during the one over V.
+// Into L2: into L1 it was slower than none, the fill buffers being few.
 template <int bytes>
 STRATA_INLINE void fetch(const uint8_t* p) {
   STRATA_UNROLL for (int i = 0; i < bytes; i += 64) __builtin_prefetch(p + i, 0, 2);
@@ -85,10 +83,8 @@ static void score(const Step& s) {
       F key[width];
       STRATA_UNROLL for (int w = 0; w < width; ++w)
         key[w] = load_element<type>(k + w * 16 * kElement<type>);
-      if constexpr (kFetchAhead<rows>) {
-        fetch<tile_bytes>(ahead);
-        ahead += tile_bytes;
-      }
+      fetch<tile_bytes>(ahead);
+      ahead += tile_bytes;
       STRATA_UNROLL for (int r = 0; r < rows; ++r) {
         const F x = F::set1(q[r]);
         STRATA_UNROLL for (int w = 0; w < width; ++w) acc[r][w] = fma(key[w], x, acc[r][w]);
@@ -163,10 +159,8 @@ STRATA_INLINE const uint8_t* mix_tile(const Step& s, int row, int begin, int end
     F value[width];
     STRATA_UNROLL for (int w = 0; w < width; ++w)
       value[w] = load_element<type>(v + w * 16 * kElement<type>);
-    if constexpr (kFetchAhead<rows>) {
-      fetch<tile_bytes>(ahead);
-      ahead += tile_bytes;
-    }
+    fetch<tile_bytes>(ahead);
+    ahead += tile_bytes;
     STRATA_UNROLL for (int r = 0; r < rows; ++r) {
       const F x = F::set1(p[r * kKvBlock + i]);
       STRATA_UNROLL for (int w = 0; w < width; ++w) acc[r][w] = fma(value[w], x, acc[r][w]);
@@ -190,8 +184,8 @@ static void mix(const Step& s, int row, int begin, int end) {
   for (; at < pitch; at += 16) mix_tile<type, rows, 1>(s, row, begin, end, at, ahead);
 }
 
-/// All rows over one block. Positions that only some rows attend are mixed row by row: a weight of 0
-/// would not protect the others from a NaN in V.
+/// All rows over one block. Positions that only some rows attend are mixed row by row: a weight
+/// of 0 would not protect the others from a NaN in V.
 template <KvType type, int rows>
 static void attend_block(const Step& s) {
   score<type, rows>(s);
@@ -260,33 +254,35 @@ static bool attends(const AttendRow& row, int block) {
   return row.begin < row.end && row.begin < (block + 1) * kKvBlock && row.end > block * kKvBlock;
 }
 
+static const uint8_t* keys_of(const Attend& task, int block) {
+  return task.pool + task.table[block] * task.block_stride + task.head * task.layout.head_bytes();
+}
+
+static void attend_band(const Attend& task, Scratch& scratch, int first_row, int rows, int block) {
+  bool more = false;   // does the band go on into the next block?
+  for (int r = first_row; r < first_row + rows; ++r)
+    more |= block + 1 < task.block_end && attends(task.rows[r], block + 1);
+  const uint8_t* k = keys_of(task, block);
+  const Step step{&task, &scratch, first_row, block, k, k + task.layout.k_bytes(),
+                  more ? keys_of(task, block + 1) : k};
+  switch (task.layout.type) {
+    case KvType::f32: return attend_rows<KvType::f32>(step, rows);
+    case KvType::f16: return attend_rows<KvType::f16>(step, rows);
+    case KvType::bf16: return attend_rows<KvType::bf16>(step, rows);
+  }
+}
+
 static void run(const Attend& task) {
   Scratch scratch;
   begin(task, scratch);
-  const KvLayout& layout = task.layout;
-  const size_t head = task.head * layout.head_bytes();
-  for (int block = task.block_begin; block < task.block_end; ++block) {
-    const uint8_t* k = task.pool + task.table[block] * task.block_stride + head;
-    Step step{&task, &scratch, 0, block, k, k + layout.k_bytes(), k};
-    // Bands are runs of neighbouring rows that attend this block.
+  for (int block = task.block_begin; block < task.block_end; ++block)
     for (int row = 0; row < task.n_row;) {
-      int rows = 0;
-      bool more = false;   // does the band go on into the next block?
-      for (; row + rows < task.n_row && rows < kBandRows; ++rows) {
-        if (!attends(task.rows[row + rows], block)) break;
-        more |= task.rows[row + rows].end > (block + 1) * kKvBlock;
-      }
-      step.first_row = row;
-      if (more && block + 1 < task.block_end)
-        step.next = task.pool + task.table[block + 1] * task.block_stride + head;
-      if (rows > 0) switch (layout.type) {
-        case KvType::f32: attend_rows<KvType::f32>(step, rows); break;
-        case KvType::f16: attend_rows<KvType::f16>(step, rows); break;
-        case KvType::bf16: attend_rows<KvType::bf16>(step, rows); break;
-      }
+      int rows = 0;   // a band: neighbouring rows that attend this block
+      while (row + rows < task.n_row && rows < kBandRows && attends(task.rows[row + rows], block))
+        ++rows;
+      if (rows > 0) attend_band(task, scratch, row, rows, block);
       row += rows > 0 ? rows : 1;
     }
-  }
   finish(task, scratch);
 }
 

@@ -38,9 +38,10 @@ struct AttendRow {
   int begin, end;
 };
 
-/// Up to kAttendRows rows of one sequence that share a KV head (heads of a group, successive tokens,
-/// or both), over the blocks [block_begin, block_end). K or V beyond a row's [begin, end) is never
-/// read into a result (stale memory may hold NaN).
+/// Up to kAttendRows rows of one sequence that share a KV head (heads of a group, successive
+/// tokens, or both), over the blocks [block_begin, block_end); of the table only blocks that a row
+/// attends are looked up. K or V beyond a row's [begin, end) is never read into a result (stale
+/// memory may hold NaN). A row without positions gives zeros (a partial: sum 0).
 struct Attend {
   KvLayout layout;
   const uint8_t* pool = nullptr;    // block b is at pool + b * block_stride

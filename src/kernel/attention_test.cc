@@ -1,8 +1,8 @@
 // attend() against attend_reference() on what the cache really holds (K and V after rounding).
 //
 // Bound: a score is a d_k-long f32 sum, so its error is below d_k * 2^-24 * sum|q k| * scale; for
-// unit-normal data that is < 1e-4 at d = 256 in the worst case and some 100 times less in practice. A
-// weight inherits it as a relative error, and the output is an average of V: kBound * max|v|.
+// unit-normal data that is < 1e-4 at d = 256 in the worst case and some 100 times less in practice.
+// A weight inherits it as a relative error, and the output is an average of V: kBound * max|v|.
 #include "kernel/attention.h"
 
 #include <gtest/gtest.h>
@@ -166,6 +166,7 @@ TEST_P(Attention, CausalRowsOfAPrefillChunk) {
 TEST_P(Attention, WindowsNeverSeeWhatLiesBeforeThem) {
   const int first = 70;   // positions before it were never stored: NaN
   Cache cache({KvType::bf16, 1, 64, 48}, 300, rng_, first);
+  cache.table[0] = -1;    // given back
   for (int begin = first; begin < 290; begin += 9)
     check(cache, {{begin, begin + 5}, {begin + 1, begin + 6}, {begin + 2, begin + 7}}, rng_);
   check(cache, {{70, 300}, {127, 128}, {128, 129}, {191, 194}}, rng_);
@@ -189,15 +190,18 @@ TEST_P(Attention, AnInfiniteValueStaysInTheRowsThatAttendIt) {
   cache.store(0, 10);
   cache.store(0, 11);
   cache.v_max = 5;
-  Rows r(cache.layout, {{0, 9}, {0, 10}, {0, 11}, {0, 12}, {12, 20}}, rng_);
-  attend(cache.task(0, r.rows));
-  for (int i : {0, 1, 4}) {
-    SCOPED_TRACE(i);
-    expect_near(r.out[i], cache.expected(0, r.rows[i]), kBound * cache.v_max);
-  }
-  EXPECT_FALSE(std::isfinite(r.out[2][3]));
-  EXPECT_TRUE(std::isfinite(r.out[2][4]));
-  EXPECT_TRUE(std::isnan(r.out[3][4]));
+  // Rows that see neither, the infinity, both; then rows that begin behind both, one, none.
+  Rows early(cache.layout, {{0, 9}, {0, 10}, {0, 11}, {0, 12}, {0, 20}}, rng_);
+  Rows late(cache.layout, {{12, 20}, {11, 20}, {10, 20}}, rng_);
+  attend(cache.task(0, early.rows));
+  attend(cache.task(0, late.rows));
+  expect_near(early.out[0], cache.expected(0, early.rows[0]), kBound * cache.v_max);
+  expect_near(early.out[1], cache.expected(0, early.rows[1]), kBound * cache.v_max);
+  EXPECT_FALSE(std::isfinite(early.out[2][3]));
+  EXPECT_TRUE(std::isfinite(early.out[2][4]));
+  EXPECT_TRUE(std::isnan(early.out[3][4]));
+  expect_near(late.out[0], cache.expected(0, late.rows[0]), kBound * cache.v_max);
+  EXPECT_TRUE(std::isnan(late.out[1][4]));
 }
 
 TEST_P(Attention, Softcap) {

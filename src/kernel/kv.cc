@@ -15,7 +15,7 @@ struct ToF32 {
 
 // Saturates instead of overflowing: an infinite key or value would turn every later score or output
 // of its sequence (and of all that share its prefix) into NaN, while a clipped outlier among d
-// finite ones keeps its sign and rank. NaN passes: it is an error upstream, to be seen and not hidden.
+// finite ones keeps its sign and rank. NaN passes: an error upstream is to be seen, not hidden.
 struct ToF16 {
   using Element = uint16_t;
   STRATA_METHOD void operator()(F x, uint16_t* out) const {

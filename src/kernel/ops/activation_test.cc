@@ -29,7 +29,8 @@ TEST_P(Activation, EveryFunctionAtEveryLength) {
       act_mul(act, x.get(), up.get(), n, product.get());
       for (int64_t i = 0; i < n; ++i) {
         expect_close(y[i], reference(act, x[i]), 2e-6, 5e-7);
-        expect_close(product[i], reference(act, x[i]) * up[i], 2e-6, 5e-7 * std::abs(up[i]) + 1e-30);
+        expect_close(product[i], reference(act, x[i]) * up[i], 2e-6,
+                     5e-7 * std::abs(up[i]) + 1e-30);
       }
     }
 }

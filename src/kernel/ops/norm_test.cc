@@ -14,7 +14,7 @@ TEST_P(Norm, RmsNorm) {
     SCOPED_TRACE(n);
     Row x(n, rng_, 3), gain(n, rng_);
     for (float offset : {0.0f, 1.0f})
-      for (const float* g : {static_cast<const float*>(nullptr), static_cast<const float*>(gain.get())}) {
+      for (const float* g : {static_cast<float*>(nullptr), gain.get()}) {
         OutputRow out(n);
         rms_norm(x.get(), g, 1e-5f, offset, n, out.get());
         const double rms = std::sqrt(x.sum_of([](double v) { return v * v; }) / n + 1e-5f);

@@ -1,5 +1,5 @@
 // Loops over a row of floats, 16 at a time and a masked rest. No include guard: once per level,
-// inside the level's part of a kernel file. Operations are structs whose operator() takes and gives F.
+// inside the level's part of a kernel file. An operation is a struct whose operator() maps F to F.
 namespace strata::kernel::STRATA_ISA {
 
 /// out[i] = op(x[i])
