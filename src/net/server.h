@@ -21,6 +21,8 @@ struct Request {
 };
 
 /// One request being answered. Thread-safe: a handler may keep it and answer from any thread, once.
+/// Dropped unanswered it becomes a 500; dropped between start() and end() it breaks the connection,
+/// so that a cut answer never looks complete.
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -50,28 +52,34 @@ struct ServerOptions {
   int max_connections = 4096;          // 503 beyond
   size_t max_queued_bytes = 16u << 20; // a slower client is disconnected
   int idle_timeout_s = 120;            // keep-alive connection without a request
-  int header_timeout_s = 30, body_timeout_s = 300;
+  int header_timeout_s = 30, body_timeout_s = 300;   // 408 beyond
+  int write_timeout_s = 300;           // without the client taking a byte
 };
 
 class Server {
  public:
   explicit Server(const ServerOptions& options);
   ~Server();
-  /// `path` may contain {name} segments. Unknown path: 404, wrong method: 405, as `error_body` says.
+  /// `path` may contain {name} segments and end with {name...}, which takes the rest of the path.
+  /// HEAD is answered by the GET route. Unknown path: 404, wrong method: 405, as `error_body` says.
   void route(std::string_view method, std::string_view path, Handler handler);
-  /// Body of errors the server itself answers (404, 405, 413, 400 ...): status, message -> JSON.
+  /// Body of errors the server itself answers (404, 405, 413, 400 ...) and of a strata::Error thrown
+  /// by a handler: status, message -> JSON.
   void on_error(std::function<std::string(int, std::string_view)> error_body);
-  /// Runs before every handler; return false after having replied (authentication, CORS preflight).
+  /// Runs for every request, before it is routed; returns false after having replied
+  /// (authentication, CORS preflight).
   void before(std::function<bool(Exchange&)> filter);
-  /// Headers added to every response (CORS).
-  void add_header(std::string name, std::string value);
+  /// Adds headers to every response to a request that could be read (CORS).
+  void decorate(std::function<void(const Request&, Headers&)> add_headers);
 
-  /// Binds and starts the threads. Errors: unavailable (port in use), permission_denied.
+  /// Binds and starts the threads. Errors: unavailable (port in use), permission_denied,
+  /// invalid_argument (unknown host).
   void start();
   int port() const;
-  /// Runs fn on an I/O thread soon.
+  /// Runs fn on an I/O thread soon. After stop() it never runs.
   void post(std::function<void()> fn);
-  /// Stops accepting, waits until running exchanges end or timeout_s passes, closes.
+  /// Stops accepting, waits until running exchanges end or timeout_s passes, closes. Never from an
+  /// I/O thread.
   void stop(double timeout_s);
 
  private:
