@@ -142,8 +142,11 @@ void Core::complete_prompt(LiveRequest& r) {
   leader.score_prompt = false;
   stats_.prompt_tokens += r.n_prompt;
   stats_.cached_tokens += leader.n_cached;
-  for (int i = 1; i < r.request.n; ++i)
-    if (!r.sequences[i].ended) scheduler_.fork(leader, r.sequences[i].sequence);
+  for (int i = 0; i < r.request.n; ++i) {
+    if (r.sequences[i].ended) continue;
+    if (i > 0) scheduler_.fork(leader, r.sequences[i].sequence);
+    r.sequences[i].sampler.begin(leader.tokens);
+  }
   if (r.leader().ended) scheduler_.remove(leader);
 }
 

@@ -94,7 +94,8 @@ class EngineTest : public ::testing::Test {
   std::vector<Token> expected(const Request& r, int index = 0) {
     std::vector<Token> stop = r.sampling.stop_tokens;
     if (!r.sampling.ignore_eos) stop.push_back(kEos);
-    SamplerState state(r.sampling, r.sampling.seed.value_or(0), index, r.prompt, stop);
+    SamplerState state(r.sampling, r.sampling.seed.value_or(0), index, stop);
+    state.begin(r.prompt);
     ThreadPool one({.threads = 1, .cpus = {}, .pin = false});
     Sampler sampler(n_vocab, one);
     std::vector<Token> tokens = r.prompt, out;
@@ -123,6 +124,13 @@ std::vector<Token> prompt_of(int n, uint64_t seed) {
   std::vector<Token> tokens(n);
   for (Token& t : tokens) t = Token(random() % 90);
   return tokens;
+}
+
+/// Steps long enough that thousands of them outlast what the test does meanwhile.
+void slow(FakeExecutor& e) {
+  e.before_run = [](const StepBatch&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
 }
 
 Request greedy(std::vector<Token> prompt, int max_tokens) {
@@ -276,28 +284,30 @@ TEST_F(EngineTest, CancelFreesTheMemory) {
   Request r = greedy(prompt_of(200, 10), 3000);
   r.sampling.ignore_eos = true;
   r.n = 3;
-  auto [id, receiver] = submit(r);
-  receiver->wait_until([](const Answer& a) { return a.parts[2].tokens.size() > 5; });
-  engine->cancel(id);
-  engine->cancel(id);
-  engine->cancel(id + 1000);
-  Answer a = receiver->wait();
+  Receiver receiver(3);
+  engine->submit(r, [&](const Event& e) {
+    receiver.take(e);
+    if (e.index != 2 || e.usage.completion_tokens != 5) return;
+    engine->cancel(e.id);
+    engine->cancel(e.id);
+    engine->cancel(e.id + 1000);
+  });
+  Answer a = receiver.wait();
   for (const auto& p : a.parts) EXPECT_EQ(p.finish, Finish::cancelled);
   EXPECT_TRUE(engine->drain(10));
   EXPECT_EQ(engine->stats().kv_blocks_used, 0);
   EXPECT_EQ(engine->stats().requests_cancelled, 1u);
 }
 
-TEST_F(EngineTest, CancelFromTheReceiver) {
+TEST_F(EngineTest, CancelFromAnotherThread) {
+  prepare = slow;
   start();
-  Request r = greedy(prompt_of(20, 10), 3000);
+  Request r = greedy(prompt_of(20, 10), 4000);
   r.sampling.ignore_eos = true;
-  Receiver receiver(1);
-  engine->submit(r, [&](const Event& e) {
-    if (e.usage.completion_tokens == 3) engine->cancel(e.id);
-    receiver.take(e);
-  });
-  EXPECT_EQ(receiver.wait().parts[0].finish, Finish::cancelled);
+  auto [id, receiver] = submit(r);
+  receiver->wait_until([](const Answer& a) { return a.parts[0].tokens.size() > 2; });
+  engine->cancel(id);
+  EXPECT_EQ(receiver->wait().parts[0].finish, Finish::cancelled);
 }
 
 TEST_F(EngineTest, FinishEndsOneSequence) {
@@ -305,13 +315,16 @@ TEST_F(EngineTest, FinishEndsOneSequence) {
   Request r = greedy(prompt_of(20, 11), 200);
   r.sampling.ignore_eos = true;
   r.n = 2;
-  auto [id, receiver] = submit(r);
-  receiver->wait_until([](const Answer& a) { return a.parts[0].tokens.size() > 2; });
-  engine->finish(id, 0);
-  engine->finish(id, 7);
-  Answer a = receiver->wait();
+  Receiver receiver(2);
+  engine->submit(r, [&](const Event& e) {
+    receiver.take(e);
+    if (e.index != 0 || e.usage.completion_tokens != 3) return;
+    engine->finish(e.id, 0);
+    engine->finish(e.id, 7);
+  });
+  Answer a = receiver.wait();
   EXPECT_EQ(a.parts[0].finish, Finish::stop);
-  EXPECT_LT(a.parts[0].tokens.size(), 200u);
+  EXPECT_EQ(a.parts[0].tokens.size(), 3u);
   EXPECT_EQ(a.parts[1].finish, Finish::length);
   EXPECT_EQ(a.parts[1].ids(), expected(r));
 }
@@ -396,6 +409,7 @@ TEST_F(EngineTest, DrainFinishesWhatRunsAndRefusesTheRest) {
 }
 
 TEST_F(EngineTest, DestructionCancelsWhatIsLeft) {
+  prepare = slow;
   start();
   Request r = greedy(prompt_of(10, 16), 3900);
   r.sampling.ignore_eos = true;

@@ -41,15 +41,16 @@ std::unique_ptr<LiveRequest> make_live(uint64_t id, Request request, OnEvent on_
   uint64_t seed = sampling.seed ? *sampling.seed : fresh_seed();
   for (int i = 0; i < r.n; ++i) {
     auto& s = live->sequences.emplace_back(
-        LiveSequence{{}, SamplerState(sampling, seed, i, r.prompt, stops)}).sequence;
+        LiveSequence{{}, SamplerState(sampling, seed, i, stops)}).sequence;
     s.request = s.arrival = id;
     s.index = i;
     s.priority = r.priority;
     s.n_prompt = live->n_prompt;
     s.n_total_max = live->n_prompt + std::max(live->n_output_max, 1);
-    s.tokens.reserve(live->n_prompt + std::min(live->n_output_max, kOutputReserve) + 1);
   }
+  // The others get their tokens when they start: waiting requests must not hold n copies.
   Sequence& leader = live->leader().sequence;
+  leader.tokens.reserve(live->n_prompt + std::min(live->n_output_max, kOutputReserve) + 1);
   leader.tokens.assign(r.prompt.begin(), r.prompt.end());
   leader.n_unforked = r.n - 1;
   leader.score_prompt = r.prompt_logprobs;

@@ -57,7 +57,7 @@ struct Usage {
 };
 
 /// Delivered in order on the engine's thread: return quickly, never throw, never call submit() from
-/// it; cancel() is allowed. After finish != none nothing more comes for that index.
+/// it; cancel() and finish() are allowed. After finish != none nothing more comes for that index.
 struct Event {
   uint64_t id = 0;                  // request
   int index = 0;                    // which of the n sequences

@@ -138,13 +138,15 @@ void truncate(const SamplingParams& params, const float* p, int64_t n, float p_m
 }  // namespace
 
 SamplerState::SamplerState(const SamplingParams& params, uint64_t seed, int index,
-                           std::span<const Token> prompt, std::span<const Token> stop)
+                           std::span<const Token> stop)
     : params_(&params), seed_(seed), index_(index),
       penalised_(params.repetition_penalty != 1 || params.presence_penalty != 0 ||
                  params.frequency_penalty != 0),
-      stop_(stop.begin(), stop.end()) {
-  if (params.repetition_penalty != 1)
-    for (Token token : prompt) counts_.add_prompt(token);
+      stop_(stop.begin(), stop.end()) {}
+
+void SamplerState::begin(std::span<const Token> prompt) {
+  if (params_->repetition_penalty == 1) return;
+  for (Token token : prompt) counts_.add_prompt(token);
 }
 
 void SamplerState::accept(Token token) {

@@ -28,8 +28,9 @@ class SamplerState {
   /// `params` outlives it. `stop`: tokens that end the sequence. Sequence `index` of a request has
   /// a random stream of its own.
   SamplerState(const SamplingParams& params, uint64_t seed, int index,
-               std::span<const Token> prompt, std::span<const Token> stop);
+               std::span<const Token> stop);
 
+  void begin(std::span<const Token> prompt);   // once, before the first token is sampled
   void accept(Token token);
   bool stops(Token token) const;
   bool greedy() const;

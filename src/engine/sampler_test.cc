@@ -97,7 +97,8 @@ std::vector<double> reference(const std::vector<float>& logits, const Case& c) {
 }
 
 SamplerState state_of(const Case& c, uint64_t seed) {
-  SamplerState state(c.params, seed, 0, c.prompt, c.stop);
+  SamplerState state(c.params, seed, 0, c.stop);
+  state.begin(c.prompt);
   for (Token t : c.output) state.accept(t);
   return state;
 }
@@ -312,7 +313,7 @@ TEST(Sampler, NothingFiniteIsReportedNeverChosen) {
     all[1].temperature = 0;
     all[2].top_k = 5;
     for (const SamplingParams& params : all) {
-      SamplerState state(params, 1, 0, {}, {});
+      SamplerState state(params, 1, 0, {});
       SampleRow row{logits.data(), &state, 0, 3, {}, true};
       sampler.run({&row, 1});
       EXPECT_FALSE(row.finite);
@@ -325,7 +326,7 @@ TEST(Sampler, SeedAndPositionDecideWhateverTheBatch) {
   SamplingParams params;
   params.top_p = 0.99f;
   Sampler sampler(1000, pool());
-  SamplerState state(params, 42, 3, {}, {});
+  SamplerState state(params, 42, 3, {});
   auto one = [&](int position) {
     SampleRow row{logits.data(), &state, position, -1, {}, true};
     sampler.run({&row, 1});
@@ -340,7 +341,7 @@ TEST(Sampler, SeedAndPositionDecideWhateverTheBatch) {
     different += rows[i].out.token != rows[0].out.token;
   }
   EXPECT_GT(different, 32);
-  SamplerState sibling(params, 42, 4, {}, {});
+  SamplerState sibling(params, 42, 4, {});
   rows.resize(1);
   int equal = 0;
   for (int i = 0; i < 64; ++i) {
@@ -358,7 +359,7 @@ TEST(Sampler, LogprobsAreThoseOfTheUnmodifiedDistribution) {
   params.temperature = 0.3f;
   params.top_k = 3;
   params.logit_bias = {{400, 50.0f}};
-  SamplerState state(params, 1, 0, {}, {});
+  SamplerState state(params, 1, 0, {});
   Sampler sampler(5000, pool());
   SampleRow row{logits.data(), &state, 0, 20, {}, true};
   sampler.run({&row, 1});

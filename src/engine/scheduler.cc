@@ -238,6 +238,7 @@ void Scheduler::fork(Sequence& from, Sequence& to) {
   STRATA_CHECK(from.state == Sequence::State::running && to.state == Sequence::State::idle);
   STRATA_CHECK(from.n_unforked > 0 && from.n_left() == 0);
   --from.n_unforked;
+  to.tokens.reserve(from.tokens.capacity());
   to.tokens.assign(from.tokens.begin(), from.tokens.end());
   to.n_past = from.n_past;
   to.n_cached = from.n_cached;
