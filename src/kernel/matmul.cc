@@ -33,11 +33,10 @@ void matmul(const Matrix& w, const Activation& x, const Output& out, int64_t gro
             int64_t group_end) {
   STRATA_CHECK(group_begin >= 0 && group_end <= w.groups());
   const bool quantised = info(w.type).quantised;
-  const bool few_tokens = x.tokens <= kFewTokens;
   const Share share{w, x, out, group_begin, group_end};
-  if (quantised && x.records) return few_tokens ? few(share) : many(share);
+  if (quantised && x.records) return x.tokens <= kFewTokens ? few(share) : many(share);
   STRATA_CHECK(x.f32);
-  return few_tokens && !quantised ? few_float(share) : many_float(share);
+  return !quantised && x.tokens <= kFewFloatTokens ? few_float(share) : many_float(share);
 }
 
 }  // namespace strata::kernel

@@ -1,9 +1,9 @@
 // y = x W^T: weights packed once at load into 16-row groups, activations float or int8 records.
 //
-// A group is 16 consecutive rows; inside it one 64-byte line holds 16 rows x 4 columns, so int32 lane
-// r of a vector belongs to row r, and a thread that owns consecutive groups reads one ascending
-// stream. Packed size equals the file's size up to the padding of the last group (and small header
-// rounding). The last group is padded with zero rows.
+// A group is 16 consecutive rows; inside it one 64-byte line holds 16 rows x 4 columns, so int32
+// lane r of a vector belongs to row r, and a thread that owns consecutive groups reads one
+// ascending stream. Packed size equals the file's size up to the padding of the last group (and
+// small header rounding). The last group is padded with zero rows.
 #pragma once
 #include "kernel/type.h"
 
@@ -59,7 +59,7 @@ struct Activation {
   int tokens = 0;
 };
 
-/// Output: y[t * stride + row], added to what is there if `accumulate`; bias[row] added if not null.
+/// Output: y[t * stride + row], added to what is there if `accumulate`; plus bias[row] if not null.
 struct Output {
   float* y = nullptr;
   int64_t stride = 0;

@@ -5,7 +5,7 @@
 namespace strata::kernel::STRATA_ISA {
 
 /// Tokens at once: for each a running sum and a block's sum live in registers.
-static constexpr int kFewAtOnce = kRegisters >= 32 ? kFewTokens : kRegisters >= 8 ? 3 : 1;
+static constexpr int kFewAtOnce = kRegisters >= 32 ? kTileTokens : kRegisters >= 8 ? 3 : 1;
 
 /// -(sum of q) over the columns of sub-block `sub` of `subs`.
 template <int subs> STRATA_INLINE I negative_sum(const Record& r, int sub) {
@@ -14,24 +14,53 @@ template <int subs> STRATA_INLINE I negative_sum(const Record& r, int sub) {
   return sub ? high : sub32(I::broadcast4(&r.neg_sum), high);
 }
 
-// 16 rows times M tokens, M records side by side for each block.
+constexpr int log2(int power) { return power > 1 ? 1 + log2(power / 2) : 0; }
+
+/// Code<4> with the high nibbles left where they are: 16 times the codes, for dot4 alone.
+STRATA_INLINE void nibbles_in_place(const uint8_t* p, I (&u)[8]) {
+  const I low = I::set1_u8(15), high = I::set1_u8(0xf0);
+  STRATA_UNROLL for (int j = 0; j < 4; j++) {
+    const I v = line(p, j);
+    u[j] = v & low;
+    u[4 + j] = v & high;
+  }
+}
+
+/// The sum of the chains; `high_in_place`: the second half of them is 16 times too large.
+template <int chains, bool high_in_place> STRATA_INLINE I total(const I (&acc)[chains]) {
+  if constexpr (high_in_place)
+    return add32(add32(acc[0], acc[1]), sar32<4>(add32(acc[2], acc[3])));
+  I sum = acc[0];
+  STRATA_UNROLL for (int i = 1; i < chains; i++) sum = add32(sum, acc[i]);
+  return sum;
+}
+
+// 16 rows times M tokens of one tile.
 template <Type type, int M>
 static __attribute__((noinline)) void few_group(const Share& s, int64_t g, int token) {
   constexpr Layout l = layout::layout_of(type);
   constexpr int subs = kBlock / l.sub, steps = 8 / subs;
   constexpr bool small = l.bits < 8 && !l.codebook;
-  // Helps when M makes the arithmetic slow enough to leave the hardware prefetcher behind.
-  constexpr int ahead = M >= 4 && l.bits < 8 ? 16384 : 0;
+  // Short chains: a core's scheduler holds too few blocks to hide long ones.
+  constexpr int chains = M == 1 ? steps / 2 : M == 2 ? 2 : 1;
+  constexpr bool high_in_place = M == 1 && l.bits == 4 && small && subs == 1 && kHasInt8Dot;
+  // From about three tokens the scheduler fills up with what waits for a line, too early to have
+  // asked for enough others. All lines or none: a header left out costs a full miss each span.
+  constexpr int ahead = M >= (l.bits < 8 ? 3 : 4) ? 16384 : 0;
   alignas(64) float scale[kSpanBlocks * subs * 16], min[l.min ? kSpanBlocks * subs * 16 : 1];
 
   const uint8_t* p = s.group(g);
-  const Record* x = s.x.records + token;
-  const int64_t step = s.x.tokens;
+  const int first_of_tile = token / kTileTokens * kTileTokens, after = s.x.tokens - first_of_tile;
+  const int step = after < kTileTokens ? after : kTileTokens;
+  const Record* x = s.x.records + record_offset(s.w.cols, first_of_tile) + (token - first_of_tile);
   F y[M];
   STRATA_UNROLL for (int m = 0; m < M; m++) y[m] = F::zero();
   for (int64_t col = 0; col < s.w.cols; col += kSpan) {
     const int64_t left = (s.w.cols - col) / kBlock;
     const int blocks = left < kSpanBlocks ? int(left) : kSpanBlocks;
+    if constexpr (ahead > 0)
+      for (size_t i = 0; i < header_bytes(l.header, blocks); i += kLine)
+        __builtin_prefetch(p + ahead + i, 0, 2);
     Head<l.header>::unpack(p, blocks, scale, min, 16);
     p += header_bytes(l.header, blocks);
 
@@ -40,25 +69,30 @@ static __attribute__((noinline)) void few_group(const Share& s, int64_t g, int t
     STRATA_UNROLL for (int m = 0; m < M; m++) f[m] = F::zero();
     for (int b = 0; b < blocks; b++, x += step, p += l.bits * kLine) {
       if constexpr (ahead > 0)
-        STRATA_UNROLL for (int i = 0; i < l.bits; i++) __builtin_prefetch(p + ahead + i * kLine, 0, 2);
+        STRATA_UNROLL for (int i = 0; i < l.bits; i++)
+          __builtin_prefetch(p + ahead + i * kLine, 0, 2);
       I u[8];
-      unpack_block<type>(p, u);
+      if constexpr (high_in_place) nibbles_in_place(p, u);
+      else unpack_block<type>(p, u);
       STRATA_UNROLL for (int sub = 0; sub < subs; sub++) {
-        I acc[M];
+        I acc[M][chains];
         STRATA_UNROLL for (int m = 0; m < M; m++) {
-          if constexpr (l.min) acc[m] = I::zero();
-          else acc[m] = shl32<__builtin_ctz(l.offset | 256)>(negative_sum<subs>(x[m], sub));
+          acc[m][0] = I::zero();
+          if constexpr (!l.min) acc[m][0] = shl32<log2(l.offset)>(negative_sum<subs>(x[m], sub));
+          STRATA_UNROLL for (int i = 1; i < chains; i++) acc[m][i] = I::zero();
         }
         STRATA_UNROLL for (int j = 0; j < steps; j++)
           STRATA_UNROLL for (int m = 0; m < M; m++) {
             const int8_t* q = x[m].q + 4 * (sub * steps + j);
-            acc[m] = small ? dot4_small_bcast(acc[m], u[sub * steps + j], q)
-                           : dot4_bcast(acc[m], u[sub * steps + j], q);
+            I& a = acc[m][j * chains / steps];
+            a = small ? dot4_small_bcast(a, u[sub * steps + j], q)
+                      : dot4_bcast(a, u[sub * steps + j], q);
           }
+        STRATA_UNROLL for (int m = 0; m < M; m++) acc[m][0] = total<chains, high_in_place>(acc[m]);
         const I scales = I::load(scale + (b * subs + sub) * 16);
         STRATA_UNROLL for (int m = 0; m < M; m++) {
           const I exponent = I::broadcast4(&x[m].exponent);
-          f[m] = fma(to_f(acc[m]), as_f(add32(scales, exponent)), f[m]);
+          f[m] = fma(to_f(acc[m][0]), as_f(add32(scales, exponent)), f[m]);
           if constexpr (l.min) {
             const F sum = as_f(add32(as_i(to_f(negative_sum<subs>(x[m], sub))), exponent));
             f[m] = fma(sum, F::load(min + (b * subs + sub) * 16), f[m]);

@@ -27,7 +27,7 @@ namespace strata::kernel::STRATA_ISA {
 
 static constexpr int kTileGroups = kRegisters >= 32 ? 2 : 1;
 static constexpr int kTileM = kRegisters >= 8 ? kTileTokens : 1;
-static constexpr int kFewAtOnce = kRegisters >= 32 ? kFewTokens : kRegisters >= 8 ? 3 : 1;
+static constexpr int kFewAtOnce = kRegisters >= 32 ? kTileTokens : kRegisters >= 8 ? 3 : 1;
 
 // ---- any stored type as floats [column][16]
 
@@ -56,7 +56,8 @@ template <Type type>
 static void floats(const uint8_t* p, int64_t cols, int64_t col, int n, float* out) {
   constexpr Layout l = layout::layout_of(type);
   if constexpr (type == Type::f32) {
-    for (int k = 0; k < n; k++) F::load(reinterpret_cast<const float*>(p) + (col + k) * 16).store(out + k * 16);
+    const float* from = reinterpret_cast<const float*>(p) + col * 16;
+    for (int k = 0; k < n; k++) F::load(from + k * 16).store(out + k * 16);
   } else if constexpr (type == Type::f16) {
     for (int k = 0; k < n; k++) half16(p + (col + k) * 32).store(out + k * 16);
   } else if constexpr (type == Type::bf16) {
@@ -204,6 +205,8 @@ template <Type type> STRATA_INLINE void four(const uint8_t* p, int64_t k, F (&w)
 
 template <Type type, int M>
 static __attribute__((noinline)) void few_group(const Share& s, int64_t g, int token) {
+  // The scheduler fills up with what waits for a line, too early to have asked for enough others.
+  constexpr int ahead = M >= 2 ? 16384 : 0;
   // Independent sums hide the latency of fma.
   constexpr int sums = 4 * M <= kRegisters / 2 ? 4 : 2 * M <= kRegisters / 2 ? 2 : 1;
   const uint8_t* p = s.group(g);
@@ -220,6 +223,9 @@ static __attribute__((noinline)) void few_group(const Share& s, int64_t g, int t
     STRATA_UNROLL for (int m = 0; m < M; m++)
       STRATA_UNROLL for (int i = 0; i < sums; i++) acc[m][i] = F::zero();
     for (; k < end; k += 4) {
+      if constexpr (ahead > 0)
+        STRATA_UNROLL for (int i = 0; i < (type == Type::f32 ? 4 : 2); i++)
+          __builtin_prefetch(p + k * (type == Type::f32 ? 64 : 32) + i * kLine + ahead, 0, 2);
       F w[4];
       four<type>(p, k, w);
       STRATA_UNROLL for (int i = 0; i < 4; i++)

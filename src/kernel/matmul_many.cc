@@ -1,5 +1,5 @@
-// Many tokens, int8: a panel's weights of some columns are unpacked once into L1 and meet every tile
-// of tokens there.
+// Many tokens, int8: a panel's weights of some columns are unpacked once into L1 and meet every
+// tile of tokens there.
 #include "base/check.h"
 #include "kernel/matmul_share.h"
 
@@ -163,7 +163,8 @@ template <Type type> static void many(const Share& s, ManyScratch& scratch) {
       const int groups = s.group_end - g < kPanelGroups ? 1 : kPanelGroups;
       const uint8_t* p = s.group(g);
       for (int64_t b = 0; b < row_blocks; b += ManyScratch::kBlocks) {
-        const int n = row_blocks - b < ManyScratch::kBlocks ? int(row_blocks - b) : ManyScratch::kBlocks;
+        const int64_t left = row_blocks - b;
+        const int n = left < ManyScratch::kBlocks ? int(left) : ManyScratch::kBlocks;
         for (int i = 0; i < groups; i++) unpack_panel<type>(p + i * group_size, n, i, scratch);
         p += n >= kSpanBlocks ? n / kSpanBlocks * span_bytes(l, kSpanBlocks) : 0;
         if (n % kSpanBlocks) p += span_bytes(l, n % kSpanBlocks);

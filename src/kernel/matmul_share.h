@@ -14,9 +14,11 @@ struct Share {
   const uint8_t* group(int64_t g) const { return w.data + size_t(g) * group_bytes(w.type, w.cols); }
 };
 
-/// Up to this many tokens are one tile whose weights are unpacked in registers; from there on
-/// unpacking once into L1 for several tiles wins.
-inline constexpr int kFewTokens = kTileTokens;
+/// With records: up to this many tokens weights are unpacked in registers, tile after tile of the
+/// same group; from there on unpacking once into L1 for all tiles wins (measured: every format).
+inline constexpr int kFewTokens = 18;
+/// The same for float weights: a panel only saves reading activations again for each group.
+inline constexpr int kFewFloatTokens = 24;
 
 // int8 records, at most kFewTokens tokens. By family, so that they compile side by side.
 void few_simple(const Share& share);   // q8_0 q4_0 q4_1 q5_0 q5_1
@@ -25,7 +27,7 @@ void few_k_wide(const Share& share);   // q5_k q6_k
 void few_codebook(const Share& share); // iq4_nl iq4_xs
 // int8 records, any number of tokens.
 void many(const Share& share);
-// float activations: weights f32, f16, bf16 and at most kFewTokens tokens; or anything.
+// float activations: weights f32, f16, bf16 and few tokens; or anything.
 void few_float(const Share& share);
 void many_float(const Share& share);
 

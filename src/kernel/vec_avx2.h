@@ -23,6 +23,12 @@ struct I {
   STRATA_INLINE I load(const void* p) {
     return {_mm256_loadu_si256((const __m256i*)p), _mm256_loadu_si256((const __m256i*)p + 1)};
   }
+  STRATA_INLINE I load_once(const void* p) {
+    I r;
+    asm volatile("vmovdqu %1,%0" : "=x"(r.a) : "m"(*(const char(*)[32])p));
+    asm volatile("vmovdqu %1,%0" : "=x"(r.b) : "m"(*((const char(*)[32])p + 1)));
+    return r;
+  }
   STRATA_INLINE I broadcast4(const void* p) { return set1(*(const AnyInt32*)p); }
   STRATA_INLINE I broadcast16(const void* p) {
     const __m256i v = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i*)p));

@@ -56,6 +56,11 @@ struct I {
     return {_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)};
   }
   STRATA_INLINE I load(const void* p) { return {_mm512_loadu_si512(p)}; }
+  STRATA_INLINE I load_once(const void* p) {
+    I r;
+    asm volatile("vmovdqu64 %1,%0" : "=v"(r.v) : "m"(*(const char(*)[64])p));
+    return r;
+  }
   STRATA_INLINE I broadcast4(const void* p) { return {_mm512_set1_epi32(*(const AnyInt32*)p)}; }
   STRATA_INLINE I broadcast16(const void* p) {
     return {_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)p))};

@@ -61,6 +61,7 @@ struct I {
   }
   STRATA_INLINE I load(const void* p)
       STRATA_MAP(I, vreinterpretq_s32_u8(vld1q_u8((const uint8_t*)p + 16 * i)))
+  STRATA_INLINE I load_once(const void* p) { return load(p); }
   STRATA_INLINE I broadcast4(const void* p) {
     int32_t x;
     __builtin_memcpy(&x, p, 4);

@@ -10,6 +10,8 @@
 //   min max               a if a < b (a > b), else b: NaN in either gives b
 //   round round_i         to nearest even; round_i is unspecified (no trap) outside int32
 //   fma fnma              a * b + c, c - a * b; one rounding where the hardware has it
+//   load_once             I::load, in program order and never repeated: for streams from memory, whose
+//                         prefetcher wants lines touched in ascending order
 //   select(m, a, b)       m ? a : b
 //   reduce_add            ((i + i+8) + (+4)) + (+2)) + (+1): the same order at every level
 //   scale_exp2(x, n)      x * 2^n, rounded once, |n| <= 252
@@ -101,6 +103,7 @@ struct I {
     __builtin_memcpy(r.v, p, 64);
     return r;
   }
+  STRATA_INLINE I load_once(const void* p) { return load(p); }
   STRATA_INLINE I broadcast4(const void* p) {
     int32_t x;
     __builtin_memcpy(&x, p, 4);

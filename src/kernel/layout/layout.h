@@ -37,7 +37,7 @@ struct Layout {
   int sub = 32;        // columns that share a scale
   int offset = 0;      // 0 or a power of two
   bool min = false;
-  bool codebook = false;  // 4-bit codes name one of 16 values, which are unsigned bytes with offset 128
+  bool codebook = false;  // 4-bit codes name one of 16 unsigned bytes
 };
 
 constexpr Layout layout_of(Type type) {

@@ -9,10 +9,12 @@ using layout::kSpan;
 using layout::kSpanBlocks;
 using layout::Layout;
 
-STRATA_INLINE I line(const uint8_t* p, int i) { return I::load(p + i * kLine); }
-STRATA_INLINE F half16(const uint8_t* p) { return F::load_f16(reinterpret_cast<const uint16_t*>(p)); }
+STRATA_INLINE I line(const uint8_t* p, int i) { return I::load_once(p + i * kLine); }
+STRATA_INLINE F half16(const uint8_t* p) {
+  return F::load_f16(reinterpret_cast<const uint16_t*>(p));
+}
 
-// ---- codes: `bits` lines hold the 32 codes of 16 rows; u[s] holds columns 4 s .. 4 s + 3 as bytes.
+// ---- codes: `bits` lines hold the 32 codes of 16 rows; u[s] is columns 4 s .. 4 s + 3 as bytes.
 // Lines are read in order. 32-bit shifts serve where a mask drops what came from the next byte.
 
 template <int bits> struct Code;
@@ -190,9 +192,11 @@ template <> struct Head<Header::iq4> {
     // A bf16 load widens 16 bits to 32, which also serves for integers.
     I high = shr32<16>(as_i(F::load_bf16(reinterpret_cast<const uint16_t*>(p + 32))));
     I low = line(p, 1);
-    STRATA_UNROLL for (int b = 0; b < kSpanBlocks; b++, low = shr32<4>(low), high = shr32<2>(high)) {
+    STRATA_UNROLL for (int b = 0; b < kSpanBlocks; b++) {
       const I s = (low & I::set1(15)) | shl32<4>(high & I::set1(3));
       (d * to_f(sub32(s, I::set1(32)))).store(scale + b * step);
+      low = shr32<4>(low);
+      high = shr32<2>(high);
     }
   }
 };
