@@ -1,0 +1,149 @@
+// Every causal golden (test/golden, answers of transformers in float32): in one piece, in chunks,
+// token by token and batched with other prompts, on every instruction set the machine has.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "engine/measure/logits.h"
+#include "kernel/level.h"
+#include "kernel/ops.h"
+
+namespace strata::engine {
+namespace {
+
+using Json = nlohmann::json;
+
+std::filesystem::path golden_root() {
+  const char* root = std::getenv("STRATA_SOURCE");
+  return std::filesystem::path(root ? root : ".") / "test" / "golden";
+}
+
+struct Case {
+  std::vector<Token> prompt, argmax_all, greedy;
+  std::vector<float> last_logits;
+  double margin = 0;
+};
+
+std::vector<Case> read_cases(const std::string& folder) {
+  std::ifstream in(golden_root() / folder / "golden.json");
+  EXPECT_TRUE(in) << "no golden.json in " << golden_root() / folder;
+  const Json golden = Json::parse(in);
+  std::vector<Case> cases;
+  for (const Json& c : golden.at("cases")) {
+    cases.push_back({c["prompt"], c["argmax_all"], c["greedy"], c["last_logits"],
+                     c["greedy_margin_min"]});
+  }
+  EXPECT_FALSE(cases.empty());
+  return cases;
+}
+
+// 2e-3 x max(1, largest absolute logit), as the goldens' README says.
+double tolerance(const Case& c) {
+  double largest = 1;
+  for (float l : c.last_logits) largest = std::max(largest, std::abs(double{l}));
+  return 2e-3 * largest;
+}
+
+void expect_logits(const Case& c, const float* got, const std::string& how) {
+  double worst = 0;
+  for (size_t i = 0; i < c.last_logits.size(); ++i)
+    worst = std::max(worst, std::abs(double{got[i]} - c.last_logits[i]));
+  EXPECT_LE(worst, tolerance(c)) << how;
+}
+
+// A different token is no error where the reference's own margin is within the tolerance.
+void expect_greedy(const Case& c, const std::vector<Token>& got, const std::string& how) {
+  if (c.margin > 2 * tolerance(c)) {
+    EXPECT_EQ(got, c.greedy) << how;
+  } else {
+    EXPECT_EQ(got.size(), c.greedy.size()) << how;
+  }
+}
+
+EngineOptions exact_options() {
+  return {.threads = 2, .precision = Precision::exact, .max_model_len = 512, .max_num_seqs = 4,
+          .max_num_batched_tokens = 64};
+}
+
+class Golden : public testing::TestWithParam<std::string> {};
+
+TEST_P(Golden, MatchesReferenceInEveryPiecing) {
+  const auto model = model::load((golden_root() / GetParam()).string());
+  const std::vector<Case> cases = read_cases(GetParam());
+  const kernel::Isa best = kernel::isa_level();
+  for (kernel::Isa isa : kernel::isa_available()) {
+    kernel::isa_override(isa);
+    Session session(*model, exact_options());
+    for (const Case& c : cases) {
+      for (int chunk : {0, 7, 1}) {
+        const std::string how = fmt::format("{} {} chunk {} prompt of {}", GetParam(),
+                                            kernel::isa_name(isa), chunk, c.prompt.size());
+        const LogitsReport r =
+            evaluate_logits(session, c.prompt, static_cast<int>(c.greedy.size()), chunk);
+        expect_logits(c, r.last_logits.data(), how);
+        EXPECT_EQ(r.argmax_all, c.argmax_all) << how;
+        expect_greedy(c, r.greedy, how);
+      }
+    }
+  }
+  kernel::isa_override(best);
+}
+
+// All cases as sequences of one batch, each with scattered blocks; then decoded together.
+TEST_P(Golden, MatchesReferenceInABatch) {
+  const auto model = model::load((golden_root() / GetParam()).string());
+  const std::vector<Case> cases = read_cases(GetParam());
+  EngineOptions options = exact_options();
+  GraphExecutor executor(*model, options);
+  const int64_t vocab = executor.n_vocab();
+  std::vector<std::vector<int32_t>> blocks;
+  std::vector<Token> tokens;
+  std::vector<StepSequence> batch;
+  for (size_t i = 0; i < cases.size(); ++i) {
+    // Two blocks each, neither adjacent nor ascending.
+    const int n = static_cast<int>(cases.size());
+    blocks.push_back({2 * n - 1 - static_cast<int>(i), static_cast<int>(i)});
+  }
+  for (size_t i = 0; i < cases.size(); ++i) {
+    const int n = static_cast<int>(cases[i].prompt.size());
+    batch.push_back({static_cast<int64_t>(tokens.size()), n, 0, blocks[i], 1});
+    tokens.insert(tokens.end(), cases[i].prompt.begin(), cases[i].prompt.end());
+  }
+  const float* logits = executor.run({tokens, batch});
+  std::vector<std::vector<Token>> greedy(cases.size());
+  for (size_t i = 0; i < cases.size(); ++i)
+    expect_logits(cases[i], logits + static_cast<int64_t>(i) * vocab, GetParam() + " batched");
+  for (size_t step = 0; step < cases[0].greedy.size(); ++step) {
+    for (size_t i = 0; i < cases.size(); ++i) {
+      const float* row = logits + static_cast<int64_t>(i) * vocab;
+      greedy[i].push_back(static_cast<Token>(kernel::argmax(row, vocab)));
+    }
+    tokens.clear();
+    for (size_t i = 0; i < cases.size(); ++i) {
+      const int past = batch[i].n_past + batch[i].n_token;
+      batch[i] = {static_cast<int64_t>(i), 1, past, blocks[i], 1};
+      tokens.push_back(greedy[i].back());
+    }
+    logits = executor.run({tokens, batch});
+  }
+  for (size_t i = 0; i < cases.size(); ++i)
+    expect_greedy(cases[i], greedy[i], GetParam() + " batched");
+}
+
+INSTANTIATE_TEST_SUITE_P(Architectures, Golden,
+                         testing::Values("llama", "llama-tied-bias", "llama-yarn", "llama3-rope",
+                                         "mistral-window", "qwen2", "qwen3", "gemma2", "gemma3"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace strata::engine

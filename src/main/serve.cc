@@ -1,0 +1,45 @@
+#include <memory>
+
+#include "main/command.h"
+#include "main/serving.h"
+
+namespace strata {
+namespace {
+
+void add(CLI::App& app) {
+  auto o = std::make_shared<ServingOptions>();
+  CLI::App* c = add_command(app, "serve", "serve a model over the OpenAI API",
+                            "strata serve SmolLM2-135M-Instruct.Q4_1 --port 8000");
+  engine::EngineOptions& e = o->engine;
+  serve::AppOptions& a = o->app;
+  c->add_option("model", o->model, "path, or name of a pulled model")->required();
+  c->add_option("--host", a.host, "address to listen on")->capture_default_str();
+  c->add_option("--port", a.port, "port, 0: any free one")->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  c->add_option("--api-key", a.api_keys, "key that clients must send; may be repeated")
+      ->envname("STRATA_API_KEY");
+  c->add_option("--served-model-name", a.served_names, "name(s) that clients ask for");
+  c->add_option("--cors-origin", a.cors_origins, "origins allowed in browsers, * for any");
+  c->add_option("--threads", e.threads, "compute threads (default: one per physical core)");
+  c->add_option("--max-model-len", e.max_model_len, "context, tokens (default: the model's)")
+      ->check(CLI::NonNegativeNumber);
+  c->add_option("--max-num-seqs", e.max_num_seqs, "sequences running at once")
+      ->check(CLI::Range(1, 65536))->capture_default_str();
+  c->add_option("--max-num-batched-tokens", e.max_num_batched_tokens, "tokens of a step")
+      ->check(CLI::Range(1, 65536))->capture_default_str();
+  c->add_option("--kv-cache-bytes", e.kv_bytes, "memory of the KV cache (default: what is free)")
+      ->transform(CLI::AsSizeValue(false));
+  c->add_flag("--enable-prefix-caching,!--no-enable-prefix-caching", e.prefix_caching,
+              "reuse the KV of common prefixes (on)");
+  c->add_option("--max-waiting", e.max_waiting, "requests that may queue")
+      ->check(CLI::Range(1, 1 << 20));
+  c->add_option("--shutdown-timeout", o->shutdown_timeout_s,
+                "seconds that running requests may finish in after SIGTERM")
+      ->check(CLI::NonNegativeNumber);
+  c->callback([o] { serve_until_stopped(*o); });
+}
+
+const Registry<Command> entry{{.name = "serve", .order = 20, .add = add}};
+
+}  // namespace
+}  // namespace strata

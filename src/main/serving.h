@@ -1,0 +1,21 @@
+// Loads a model and serves it until a signal asks to stop.
+#pragma once
+#include <string>
+
+#include "engine/engine.h"
+#include "serve/app.h"
+
+namespace strata {
+
+struct ServingOptions {
+  std::string model;                 // path or name
+  engine::EngineOptions engine;
+  serve::AppOptions app;
+  double shutdown_timeout_s = 60;    // running requests may finish for this long
+};
+
+/// Returns the exit status once SIGINT or SIGTERM came and running requests have ended (a second
+/// signal ends them at once). Errors: those of loading and of binding the port.
+int serve_until_stopped(const ServingOptions& options);
+
+}  // namespace strata
