@@ -1,10 +1,10 @@
 // From logits to tokens: penalties, truncation, drawing and log-probabilities.
 //
 // The order is vLLM's: raw log-probabilities are taken first (what logprobs reports is the model's
-// own distribution, as the OpenAI API and vLLM do it); then logit bias; then the mask of stop tokens
-// below min_tokens; then repetition, frequency and presence penalties; then greedy choice, or
-// temperature, min_p, top_k, top_p, typical_p, each over what the one before left, renormalised, and
-// a draw.
+// own distribution, as the OpenAI API and vLLM do it); then logit bias; then the mask of stop
+// tokens below min_tokens; then repetition, frequency and presence penalties; then greedy choice,
+// or temperature, min_p, top_k, top_p, typical_p, each over what the one before left,
+// renormalised, and a draw.
 #pragma once
 #include <memory>
 #include <span>
