@@ -33,6 +33,23 @@ TEST_P(Golden, IdsAndTextsEqualTheReference) {
   }
 }
 
+// A megabyte of what makes bad algorithms quadratic; and random bytes.
+TEST_P(Golden, LongHardInputsEncode) {
+  const auto tokenizer = load(GetParam().model);
+  constexpr size_t n = 1 << 20;
+  std::string marks = "e", angles;
+  while (marks.size() < n) marks += "\u0301\u0316";
+  while (angles.size() < n) angles += "<|im_start<";
+  Random random(23);
+  const bool lossless = tokenizer->model != "wordpiece";
+  for (const std::string& text :
+       {std::string(n, 'a'), std::string(n, ' '), std::string(n, '1'), std::string(n, '\n'), marks,
+        angles, replace_ill_formed(random.bytes(n))}) {
+    const auto ids = tokenizer->encode(text, {.add_special = false, .parse_special = false});
+    EXPECT_TRUE(!lossless || tokenizer->decode(ids, false) == text) << text.substr(0, 20);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Tokenizer, Golden,
     testing::Values(Case{"smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"},

@@ -51,7 +51,8 @@ class Reader {
       split(R"(\s+)", SplitBehaviour::removed);
       split(punctuation, SplitBehaviour::isolated);
     } else if (type == "Whitespace") {
-      split(R"(\w+|[^\w\s]+)", SplitBehaviour::removed, true);
+#define RUST_WORD R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200c}\x{200d})"   // \w of Rust's regex
+      split("[" RUST_WORD "]+|[^\\s" RUST_WORD "]+", SplitBehaviour::removed, true);
     } else if (type == "WhitespaceSplit") {
       split(R"(\s+)", SplitBehaviour::removed);
     } else if (type == "CharDelimiterSplit") {

@@ -11,8 +11,10 @@ constexpr size_t max_pattern = 65536;
 constexpr int max_depth = 16;
 
 // PCRE2's own \s has U+180E, which is no White_Space any more; its \w is letters, numbers and "_".
+// Oniguruma counts six superscripts and fractions of Latin-1 as word characters.
 constexpr std::string_view space_items = "\\x09-\\x0d\\x{85}\\p{Z}";
-constexpr std::string_view word_items = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+constexpr std::string_view word_items =
+    "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\xb2\\xb3\\xb9\\xbc-\\xbe";
 constexpr std::string_view any = "[\\x{0}-\\x{10ffff}]";
 
 // A match of the left side starts anywhere in a run and looks to the run's end each time.
@@ -20,7 +22,7 @@ constexpr struct { std::string_view published, linear; } rewrites[] = {
     {R"(\s+$)", R"((?<!\s)\s++$)"},
     // Digits in threes from the right: once aligned at the start of a run, \G stays aligned.
     {R"((?=(\d{3})+(?!\d)))", R"((?<=\d)\G\d{3}|(?<!\d)\d{1,3}(?=(?:\d{3})*+(?!\d)))"},
-    {R"(\d{1,3}(?=(?:\d{3})*\b))", R"((?<=\d)\G\d{3}|(?<!\d)\d{1,3}(?=(?:\d{3})*+\b))"},
+    {R"(\d{1,3}(?=(?:\d{3})*\b))", R"((?<=\d)\G\d{3}|(?<!\d)\d{1,3}(?=(?:\d{3})*+(?!\w)))"},
 };
 
 class Translator {
@@ -65,6 +67,12 @@ class Translator {
     if (e == "\\S") return "[^" + std::string(space_items) + "]";
     if (e == "\\w") return "[" + std::string(word_items) + "]";
     if (e == "\\W") return "[^" + std::string(word_items) + "]";
+    if (e == "\\b" || e == "\\B") {
+      const std::string w = "[" + std::string(word_items) + "]";
+      const bool edge = e == "\\b";
+      return "(?:(?<=" + w + (edge ? ")(?!" : ")(?=") + w + ")|(?<!" + w +
+             (edge ? ")(?=" : ")(?!") + w + "))";
+    }
     if (e == "\\h") return "[0-9a-fA-F]";
     if (e == "\\H") return "[^0-9a-fA-F]";
     return e;

@@ -1,10 +1,14 @@
-// Where the tokenizer tests find their data.
+// Data of the tokenizer tests: files and random texts.
 #pragma once
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+
+#include "model/tokenizer/utf8.h"
 
 namespace strata::model::tokenizer {
 
@@ -27,5 +31,39 @@ inline std::string read_file(const std::string& path) {
   text << in.rdbuf();
   return std::move(text).str();
 }
+
+/// Random texts, the same in every run.
+class Random {
+ public:
+  explicit Random(uint32_t seed) : engine_(seed) {}
+  uint32_t below(uint32_t n) { return static_cast<uint32_t>(engine_() % n); }
+
+  /// Well-formed UTF-8 of `n` characters, of all planes and much ASCII and white space.
+  std::string text(uint32_t n) {
+    std::string out;
+    while (n-- > 0) {
+      char32_t c = 0;
+      switch (below(8)) {
+        case 0: c = " \t\n\r "[below(5)]; break;
+        case 1: case 2: case 3: c = below(0x80); break;
+        case 4: c = 0x80 + below(0x780); break;
+        case 5: c = 0x2000 + below(0x100); break;
+        case 6: c = 0x3000 + below(0x7000); break;
+        default: c = below(0x110000); break;
+      }
+      append_utf8(out, c >= 0xD800 && c < 0xE000 ? U'x' : c);
+    }
+    return out;
+  }
+  /// `n` bytes, ill-formed as UTF-8 more often than not.
+  std::string bytes(uint32_t n) {
+    std::string out;
+    while (n-- > 0) out.push_back(static_cast<char>(below(3) ? below(128) : below(256)));
+    return out;
+  }
+
+ private:
+  std::mt19937 engine_;
+};
 
 }  // namespace strata::model::tokenizer

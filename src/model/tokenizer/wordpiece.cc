@@ -5,6 +5,14 @@
 namespace strata::model::tokenizer {
 
 void WordPiece::encode(std::string_view word, Scratch&, std::vector<Token>& out) const {
+  if (!WordCache::fits(word)) return encode_new(word, out);
+  if (cache_.find(word, out)) return;
+  const size_t before = out.size();
+  encode_new(word, out);
+  cache_.put(word, std::span(out).subspan(before));
+}
+
+void WordPiece::encode_new(std::string_view word, std::vector<Token>& out) const {
   const auto unknown = [&] {
     if (options_.unknown >= 0) out.push_back(options_.unknown);
   };

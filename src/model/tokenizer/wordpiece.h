@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 
+#include "model/tokenizer/word_cache.h"
 #include "model/tokenizer/word_model.h"
 
 namespace strata::model::tokenizer {
@@ -22,8 +23,11 @@ class WordPiece : public WordModel {
   void encode(std::string_view word, Scratch& scratch, std::vector<Token>& out) const override;
 
  private:
+  void encode_new(std::string_view word, std::vector<Token>& out) const;
+
   const Vocabulary& vocabulary_;
   Options options_;
+  WordCache cache_;
 };
 
 }  // namespace strata::model::tokenizer
