@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "model/hub/choose.h"
 
 namespace strata::model {
 namespace fs = std::filesystem;
@@ -28,6 +29,7 @@ int64_t size_of(const fs::directory_entry& entry) {
 
 bool is_model(const fs::directory_entry& entry) {
   std::error_code ignored;
+  if (entry.path().extension() == ".part") return false;   // still being fetched
   if (entry.is_directory(ignored)) return fs::exists(entry.path() / "config.json", ignored);
   return entry.path().extension() == ".gguf";
 }
@@ -37,6 +39,20 @@ bool is_later_part(const std::string& stem) {
   const size_t of = stem.rfind("-of-");
   return of != std::string::npos && of >= 6 && stem.compare(of - 6, 6, "-00001") != 0 &&
          stem[of - 6] == '-';
+}
+
+/// The folder, the file, or all parts of a split file.
+std::vector<fs::path> files_of(const LibraryEntry& entry) {
+  const std::string stem = model_stem(fs::path(entry.path).filename().string());
+  if (fs::path(entry.path).extension() != ".gguf" || stem == entry.name) return {entry.path};
+  const std::string of = entry.name.substr(entry.name.rfind("-of-"));
+  std::vector<fs::path> files;
+  std::error_code ignored;
+  for (const auto& file : fs::directory_iterator(library_folder(), ignored))
+    if (file.path().extension() == ".gguf" && model_stem(file.path().filename().string()) == stem &&
+        file.path().stem().string().ends_with(of))
+      files.push_back(file.path());
+  return files;
 }
 
 }  // namespace
@@ -96,6 +112,22 @@ std::string find_model(const std::string& name) {
   fail(Code::not_found,
        "no model '{}': it is neither a path nor in {} (which holds: {}); `strata pull` fetches one",
        name, library_folder(), have.empty() ? "nothing" : have);
+}
+
+int64_t remove_model(const std::string& name) {
+  for (const LibraryEntry& e : library()) {
+    if (e.name != name && e.name + ".gguf" != name) continue;
+    int64_t bytes = 0;
+    for (const fs::path& path : files_of(e)) {
+      bytes += size_of(fs::directory_entry(path));
+      std::error_code error;
+      fs::remove_all(path, error);
+      if (error) fail(Code::permission_denied, "{}: {}", path.string(), error.message());
+    }
+    return bytes;
+  }
+  fail(Code::not_found, "no model '{}' in {}: give the whole name, `strata list` shows it", name,
+       library_folder());
 }
 
 }  // namespace strata::model

@@ -23,4 +23,9 @@ std::vector<LibraryEntry> library();
 /// Errors: not_found with what the library holds; invalid_argument when several match.
 std::string find_model(const std::string& name);
 
+/// Deletes an entry with all its files, and nothing outside the library (a link, not what it leads
+/// to). Only the whole name will do. Returns the bytes that the files held.
+/// Errors: not_found; permission_denied.
+int64_t remove_model(const std::string& name);
+
 }  // namespace strata::model
