@@ -1,0 +1,61 @@
+#include "serve/access.h"
+
+#include <algorithm>
+
+namespace strata::serve {
+namespace {
+
+constexpr std::string_view open_paths[] = {"/health", "/version"};
+constexpr std::string_view bearer = "bearer ";
+
+bool same_secret(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned char difference = 0;
+  for (size_t i = 0; i < a.size(); ++i)
+    difference |= static_cast<unsigned char>(a[i] ^ b[i]);
+  return difference == 0;
+}
+
+bool has_bearer(std::string_view header) {
+  return header.size() > bearer.size() &&
+         std::equal(bearer.begin(), bearer.end(), header.begin(),
+                    [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); });
+}
+
+}  // namespace
+
+bool is_authorized(const net::Request& request, const std::vector<std::string>& keys) {
+  if (keys.empty()) return true;
+  if (std::find(std::begin(open_paths), std::end(open_paths), request.path) !=
+      std::end(open_paths))
+    return true;
+  const std::string_view header = request.header("Authorization");
+  if (!has_bearer(header)) return false;
+  bool found = false;
+  for (const std::string& key : keys) found |= same_secret(header.substr(bearer.size()), key);
+  return found;
+}
+
+void add_cors_headers(const net::Request& request, const std::vector<std::string>& origins,
+                      net::Headers& headers) {
+  const std::string_view origin = request.header("Origin");
+  if (origins.empty()) return;
+  const bool any = std::find(origins.begin(), origins.end(), "*") != origins.end();
+  if (!any) headers.emplace_back("Vary", "Origin");
+  if (origin.empty()) return;
+  if (!any && std::find(origins.begin(), origins.end(), origin) == origins.end()) return;
+  headers.emplace_back("Access-Control-Allow-Origin", any ? "*" : std::string(origin));
+  if (!is_preflight(request)) return;
+  headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+  const std::string_view asked = request.header("Access-Control-Request-Headers");
+  headers.emplace_back("Access-Control-Allow-Headers",
+                       asked.empty() ? "Authorization, Content-Type" : std::string(asked));
+  headers.emplace_back("Access-Control-Max-Age", "86400");
+}
+
+bool is_preflight(const net::Request& request) {
+  return request.method == "OPTIONS" && !request.header("Origin").empty() &&
+         !request.header("Access-Control-Request-Method").empty();
+}
+
+}  // namespace strata::serve

@@ -1,0 +1,53 @@
+// An answer under way: the choices of all prompts of a request, and how an API writes them.
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/request.h"
+#include "engine/text_stream.h"
+
+namespace strata::serve {
+
+/// One of the n sequences of one of the prompts.
+struct Choice {
+  int index;                       // in the answer: prompt * n + sequence
+  engine::TextStream stream;       // detokenises
+  std::string text;                // all of it; kept only for an answer in one piece
+  std::vector<engine::Generated> tokens;   // with logprobs, as far as not written yet
+  int completion_tokens = 0;
+  bool begun = false;              // something was written
+  std::string finish;              // "stop", "length"; empty: goes on
+  double last_s = 0;               // when tokens came last
+};
+
+/// A prompt repeated in front of its choices (echo).
+struct Echo {
+  std::string text;
+  std::vector<engine::Generated> tokens;   // with logprobs, if asked for; entry 0 has none
+};
+
+/// New text of a choice, its logprobs, and at the end why it ended.
+struct Delta {
+  Choice& choice;
+  std::string_view text;
+  std::span<const engine::Generated> tokens;
+  const Echo* echo = nullptr;      // comes before the text
+  bool last = false;
+  std::optional<engine::Usage> usage;   // continuous_usage_stats
+};
+
+/// The form of one API. Not thread-safe; one per answer.
+class AnswerForm {
+ public:
+  virtual ~AnswerForm() = default;
+  /// Appends server-sent events.
+  virtual void write(const Delta& delta, std::string& out) = 0;
+  virtual void write_usage(const engine::Usage& usage, std::string& out) = 0;
+  /// The answer in one piece; echoes[i] is null or that of choices[i].
+  virtual std::string whole(std::vector<Choice>& choices, std::span<const Echo* const> echoes,
+                            const engine::Usage& usage) = 0;
+};
+
+}  // namespace strata::serve

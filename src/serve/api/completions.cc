@@ -1,0 +1,109 @@
+// POST /v1/completions
+#include "base/clock.h"
+#include "serve/answer_json.h"
+#include "serve/completion_request.h"
+#include "serve/generation.h"
+
+namespace strata::serve {
+namespace {
+
+class CompletionForm : public AnswerForm {
+ public:
+  CompletionForm(const Service& service, const CompletionRequest& request)
+      : tokenizer_(*service.backend->tokenizer()),
+        id_(make_id("cmpl-")),
+        head_(answer_head(id_, "text_completion", service.card)),
+        logprobs_(request.logprobs.has_value()),
+        null_usage_(request.include_usage),
+        legacy_(request.prompts.size() * static_cast<size_t>(request.n)) {}
+
+  void write(const Delta& delta, std::string& out) override {
+    Json chunk = head_;
+    std::string text = delta.echo ? delta.echo->text : std::string();
+    text += delta.text;
+    chunk["choices"] = Json::array(
+        {choice_json(delta.choice, std::move(text),
+                     logprobs_json(delta.choice, delta.echo, delta.tokens), delta.last)});
+    if (delta.usage) chunk["usage"] = usage_json(*delta.usage);
+    else if (null_usage_) chunk["usage"] = nullptr;
+    append_event(out, chunk);
+  }
+
+  void write_usage(const engine::Usage& usage, std::string& out) override {
+    Json chunk = head_;
+    chunk["choices"] = Json::array();
+    chunk["usage"] = usage_json(usage);
+    append_event(out, chunk);
+  }
+
+  std::string whole(std::vector<Choice>& choices, std::span<const Echo* const> echoes,
+                    const engine::Usage& usage) override {
+    Json answer = head_;
+    Json& list = answer["choices"] = Json::array();
+    for (Choice& c : choices) {
+      const Echo* echo = echoes[static_cast<size_t>(c.index)];
+      std::string text = echo ? echo->text + c.text : std::move(c.text);
+      list.push_back(choice_json(c, std::move(text), logprobs_json(c, echo, c.tokens), true));
+    }
+    answer["usage"] = usage_json(usage);
+    return to_text(answer);
+  }
+
+ private:
+  static Json choice_json(const Choice& choice, std::string text, Json logprobs, bool last) {
+    return {{"index", choice.index},
+            {"text", std::move(text)},
+            {"logprobs", std::move(logprobs)},
+            {"finish_reason", last ? Json(choice.finish) : Json()}};
+  }
+
+  Json logprobs_json(const Choice& choice, const Echo* echo,
+                     std::span<const engine::Generated> tokens) {
+    if (!logprobs_) return {};
+    LegacyLogprobs& legacy = legacy_[static_cast<size_t>(choice.index)];
+    if (!echo) return legacy.take(tokens, tokenizer_);
+    legacy.at_start = !echo->tokens.empty();
+    std::vector<engine::Generated> all(echo->tokens);
+    all.insert(all.end(), tokens.begin(), tokens.end());
+    return legacy.take(all, tokenizer_);
+  }
+
+  const model::Tokenizer& tokenizer_;
+  const std::string id_;
+  const Json head_;
+  const bool logprobs_, null_usage_;
+  std::vector<LegacyLogprobs> legacy_;   // by choice
+};
+
+Prompt make_prompt(const PromptInput& input, const CompletionRequest& request,
+                   const model::Tokenizer& tokenizer, size_t number) {
+  Prompt prompt;
+  if (const auto* text = std::get_if<std::string>(&input)) {
+    prompt.ids = tokenizer.encode(*text, {.add_special = request.add_special});
+    if (request.echo) prompt.echo = *text;
+  } else {
+    prompt.ids = std::get<std::vector<engine::Token>>(input);
+    if (request.echo) prompt.echo = tokenizer.decode(prompt.ids, request.skip_special);
+  }
+  if (prompt.ids.empty())
+    bad_field("prompt", fmt::format("'prompt' {} is empty: there is nothing to continue", number),
+              "invalid_value");
+  return prompt;
+}
+
+void complete(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
+  const double arrived_s = now_s();
+  const CompletionRequest request = parse_completion_request(exchange->request().body, service.card,
+                                                             service.defaults());
+  std::vector<Prompt> prompts;
+  for (const PromptInput& input : request.prompts)
+    prompts.push_back(make_prompt(input, request, *service.backend->tokenizer(), prompts.size()));
+  Generation::start(service, exchange, request, std::move(prompts),
+                    std::make_unique<CompletionForm>(service, request), arrived_s);
+}
+
+const Route routes[] = {{"POST", "/v1/completions", complete, "continue a text or token ids"}};
+const Registry<Api> registered{Api{"completions", routes}};
+
+}  // namespace
+}  // namespace strata::serve

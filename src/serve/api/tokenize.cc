@@ -1,0 +1,100 @@
+// POST /tokenize, POST /detokenize
+#include "serve/chat_request.h"
+#include "serve/service.h"
+
+namespace strata::serve {
+namespace {
+
+struct TokenizeRequest {
+  std::string model;
+  std::optional<std::string> prompt;
+  Conversation conversation;
+  std::optional<bool> add_special;
+  bool token_strs = false;
+};
+
+#define STRATA_SET(statement) [](TokenizeRequest& r, const Json& v) { statement; }
+const Field<TokenizeRequest> tokenize_fields[] = {
+    {"model", string(), STRATA_SET(r.model = v.get<std::string>())},
+    {"prompt", string(), STRATA_SET(r.prompt = v.get<std::string>())},
+    {"add_special_tokens", boolean(), STRATA_SET(r.add_special = v.get<bool>())},
+    {"return_token_strs", boolean(), STRATA_SET(r.token_strs = v.get<bool>())},
+};
+#undef STRATA_SET
+
+void tokenize(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
+  TokenizeRequest r;
+  FieldReader()
+      .with(std::span<const Field<TokenizeRequest>>(tokenize_fields), r)
+      .with(conversation_fields(), r.conversation)
+      .read(parse_json(exchange->request().body));
+  service.card.require(r.model);
+  const bool chat = !r.conversation.messages.is_null();
+  if (chat == r.prompt.has_value())
+    bad_field("prompt", "give either 'prompt' or 'messages'",
+              chat ? "invalid_value" : "missing_parameter");
+  const model::Tokenizer& tokenizer = *service.backend->tokenizer();
+  std::string text;
+  if (chat) {
+    complete_conversation(r.conversation);
+    text = render(r.conversation, service.backend->chat_template(), tokenizer, service.card);
+  } else {
+    text = std::move(*r.prompt);
+  }
+  // A template writes the special tokens itself.
+  const auto ids = tokenizer.encode(text, {.add_special = r.add_special.value_or(!chat)});
+  Json answer = {{"count", ids.size()},
+                 {"max_model_len", service.card.max_model_len},
+                 {"tokens", ids},
+                 {"token_strs", nullptr}};
+  if (r.token_strs) {
+    Json& pieces = answer["token_strs"] = Json::array();
+    for (model::Token id : ids) pieces.push_back(tokenizer.piece(id));
+  }
+  exchange->reply(200, "application/json", to_text(answer));
+}
+
+struct DetokenizeRequest {
+  std::string model;
+  std::optional<std::vector<model::Token>> tokens;
+  bool skip_special = false;
+};
+
+void set_tokens(DetokenizeRequest& r, const Json& v) {
+  r.tokens.emplace();
+  for (size_t i = 0; i < v.size(); ++i) {
+    check(integer(0), fmt::format("tokens[{}]", i), v[i]);
+    r.tokens->push_back(v[i].get<model::Token>());
+  }
+}
+
+const Field<DetokenizeRequest> detokenize_fields[] = {
+    {"model", string(), [](DetokenizeRequest& r, const Json& v) { r.model = v.get<std::string>(); }},
+    {"tokens", array(0, 1e9), set_tokens},
+    {"skip_special_tokens", boolean(),
+     [](DetokenizeRequest& r, const Json& v) { r.skip_special = v.get<bool>(); }},
+};
+
+void detokenize(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
+  DetokenizeRequest r;
+  FieldReader()
+      .with(std::span<const Field<DetokenizeRequest>>(detokenize_fields), r)
+      .read(parse_json(exchange->request().body));
+  service.card.require(r.model);
+  if (!r.tokens) bad_field("tokens", "'tokens' is required", "missing_parameter");
+  const model::Tokenizer& tokenizer = *service.backend->tokenizer();
+  for (model::Token id : *r.tokens)
+    if (id >= tokenizer.size())
+      bad_field("tokens", fmt::format("'tokens': token id {} is not in the vocabulary of {} tokens",
+                                      id, tokenizer.size()), "invalid_value");
+  exchange->reply(200, "application/json",
+                  to_text({{"prompt", tokenizer.decode(*r.tokens, r.skip_special)}}));
+}
+
+const Route routes[] = {
+    {"POST", "/tokenize", tokenize, "the token ids of a text or a conversation"},
+    {"POST", "/detokenize", detokenize, "the text of token ids"}};
+const Registry<Api> registered{Api{"tokenize", routes}};
+
+}  // namespace
+}  // namespace strata::serve

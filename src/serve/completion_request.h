@@ -1,0 +1,25 @@
+// A text completion request, validated. For .cc files of this folder (json.h).
+#pragma once
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "serve/generation_request.h"
+
+namespace strata::serve {
+
+/// A text, or token ids taken as they are.
+using PromptInput = std::variant<std::string, std::vector<engine::Token>>;
+
+struct CompletionRequest : GenerationRequest {
+  std::vector<PromptInput> prompts;
+  bool echo = false, add_special = true;
+  std::optional<int> best_of, logprobs;
+};
+
+/// Errors: invalid_argument naming the field; not_found for the model.
+CompletionRequest parse_completion_request(std::string_view body, const ModelCard& card,
+                                           const GenerationDefaults& defaults);
+
+}  // namespace strata::serve

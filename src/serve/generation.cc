@@ -1,0 +1,233 @@
+#include "serve/generation.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "serve/error.h"
+
+namespace strata::serve {
+
+Generation::Generation(Service& service, std::shared_ptr<net::Exchange> exchange,
+                       const GenerationRequest& request, std::vector<Prompt> prompts,
+                       std::unique_ptr<AnswerForm> form, double arrived_s)
+    : service_(service.weak_from_this()),
+      exchange_(std::move(exchange)),
+      request_(request),
+      arrived_s_(arrived_s),
+      form_(std::move(form)) {
+  for (Prompt& p : prompts) {
+    std::optional<Echo> echo;
+    if (p.echo) echo = Echo{std::move(*p.echo), {}};
+    for (int i = 0; i < request_.n; ++i)
+      choices_.push_back({static_cast<int>(choices_.size()),
+                          engine::TextStream(*service.backend->tokenizer(), request_.stop,
+                                             request_.skip_special, request_.include_stop),
+                          {}, {}, 0, false, {}, 0});
+    prompts_.push_back({std::move(p), std::move(echo), 0});
+  }
+}
+
+void Generation::start(Service& service, std::shared_ptr<net::Exchange> exchange,
+                       const GenerationRequest& request, std::vector<Prompt> prompts,
+                       std::unique_ptr<AnswerForm> form, double arrived_s) {
+  auto generation = std::make_shared<Generation>(service, std::move(exchange), request,
+                                                 std::move(prompts), std::move(form), arrived_s);
+  generation->submit(service);
+  generation->open();
+}
+
+void Generation::submit(Service& service) {
+  try {
+    for (size_t p = 0; p < prompts_.size(); ++p) {
+      engine::Request request;
+      request.prompt = prompts_[p].prompt.ids;
+      request.sampling = request_.sampling;
+      request.n = request_.n;
+      request.priority = request_.priority;
+      request.prompt_logprobs = prompts_[p].echo && request_.sampling.logprobs >= 0;
+      const uint64_t id = service.backend->submit(
+          std::move(request),
+          [self = shared_from_this(), p](const engine::Event& event) { self->push(p, event); });
+      std::lock_guard lock(mutex_);
+      ids_.push_back(id);
+    }
+  } catch (...) {
+    cancel_all();
+    throw;
+  }
+}
+
+void Generation::open() {
+  if (request_.stream)
+    exchange_->start(200, "text/event-stream; charset=utf-8",
+                     {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}});
+  exchange_->on_disconnect([weak = weak_from_this()] {
+    if (auto self = weak.lock()) self->cancel_all();
+  });
+  process();
+}
+
+void Generation::cancel_all() {
+  const auto service = service_.lock();
+  std::vector<uint64_t> ids;
+  std::deque<Arrival> dropped;
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    ids.swap(ids_);
+    dropped.swap(arrivals_);
+  }
+  if (service)
+    for (uint64_t id : ids) service->backend->cancel(id);
+}
+
+void Generation::push(size_t prompt, const engine::Event& event) {
+  const auto service = service_.lock();
+  if (!service) return;
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    arrivals_.push_back({prompt, event});
+    if (processing_) return;
+    processing_ = true;
+  }
+  service->server.post([self = shared_from_this()] { self->process(); });
+}
+
+void Generation::process() {
+  const auto service = service_.lock();
+  for (;;) {
+    std::deque<Arrival> round;
+    {
+      std::lock_guard lock(mutex_);
+      round.swap(arrivals_);
+      if (round.empty() || closed_ || !service) {
+        processing_ = false;
+        return;
+      }
+    }
+    for (Arrival& arrival : round)
+      if (!ended_) take(*service, arrival);
+    if (!ended_ && !out_.empty()) exchange_->send(std::exchange(out_, {}));
+    if (!ended_ && n_finished_ == choices_.size()) complete();
+  }
+}
+
+void Generation::take(Service& service, Arrival& arrival) {
+  engine::Event& event = arrival.event;
+  PromptState& prompt = prompts_[arrival.prompt];
+  Choice& choice = choices_[arrival.prompt * static_cast<size_t>(request_.n) +
+                            static_cast<size_t>(event.index)];
+  // A stop string ends a choice here before the engine learns of it.
+  if (!choice.finish.empty()) return;
+  if (event.finish == engine::Finish::error)
+    return fail_answer(service, Error(Code::internal, event.error));
+  if (event.finish == engine::Finish::cancelled)
+    return fail_answer(service, Error(Code::unavailable, "the server ended the request: it is "
+                                                         "shutting down"));
+  prompt.cached_tokens = event.usage.cached_tokens;
+  if (prompt.echo && !event.prompt.empty()) prompt.echo->tokens = std::move(event.prompt);
+
+  std::string text;
+  take_tokens(service, choice, arrival, text);
+  if (event.finish != engine::Finish::none && choice.finish.empty()) {
+    text += choice.stream.flush();
+    choice.finish = engine::name(event.finish);
+    choice.completion_tokens = event.usage.completion_tokens;
+  }
+  const bool last = !choice.finish.empty();
+  if (last) {
+    ++n_finished_;
+    service.metrics.finished(choice.finish, now_s() - arrived_s_,
+                             {static_cast<int>(prompt.prompt.ids.size()), prompt.cached_tokens,
+                              choice.completion_tokens});
+  }
+  if (request_.stream) {
+    if (!text.empty() || last || (!choice.begun && prompt.echo))
+      write(choice, prompt, text, last);
+  } else {
+    choice.text += text;
+  }
+}
+
+void Generation::take_tokens(Service& service, Choice& choice, Arrival& arrival,
+                             std::string& text) {
+  auto& tokens = arrival.event.tokens;
+  if (tokens.empty()) return;
+  const double now = now_s();
+  if (!std::exchange(first_token_seen_, true)) service.metrics.first_token(now - arrived_s_);
+  if (choice.last_s > 0)
+    service.metrics.next_tokens(now - choice.last_s, static_cast<int>(tokens.size()));
+  choice.last_s = now;
+  for (engine::Generated& token : tokens) {
+    ++choice.completion_tokens;
+    auto piece = choice.stream.push(token.token);
+    text += piece.text;
+    if (request_.sampling.logprobs >= 0) choice.tokens.push_back(std::move(token));
+    if (piece.stopped) {
+      choice.finish = "stop";
+      service.backend->finish(arrival.event.id, arrival.event.index);
+      return;
+    }
+  }
+}
+
+void Generation::write(Choice& choice, PromptState& prompt, std::string_view text, bool last) {
+  Delta delta{choice, text, choice.tokens, nullptr, last, {}};
+  if (!choice.begun && prompt.echo) delta.echo = &*prompt.echo;
+  if (request_.continuous_usage)
+    delta.usage = engine::Usage{static_cast<int>(prompt.prompt.ids.size()), prompt.cached_tokens,
+                                choice.completion_tokens};
+  form_->write(delta, out_);
+  choice.begun = true;
+  choice.tokens.clear();
+}
+
+engine::Usage Generation::usage() const {
+  engine::Usage total;
+  for (const PromptState& p : prompts_) {
+    total.prompt_tokens += static_cast<int>(p.prompt.ids.size());
+    total.cached_tokens += p.cached_tokens;
+  }
+  for (const Choice& c : choices_) total.completion_tokens += c.completion_tokens;
+  return total;
+}
+
+void Generation::complete() {
+  ended_ = true;
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    ids_.clear();
+  }
+  if (request_.stream) {
+    if (request_.include_usage) form_->write_usage(usage(), out_);
+    out_ += "data: [DONE]\n\n";
+    exchange_->send(std::exchange(out_, {}));
+    exchange_->end();
+    return;
+  }
+  std::vector<const Echo*> echoes;
+  for (const Choice& c : choices_) {
+    const auto& echo = prompts_[static_cast<size_t>(c.index / request_.n)].echo;
+    echoes.push_back(echo ? &*echo : nullptr);
+  }
+  exchange_->reply(200, "application/json", form_->whole(choices_, echoes, usage()));
+}
+
+void Generation::fail_answer(Service& service, const Error& error) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;   // the client is gone: that is why it was cancelled
+  }
+  ended_ = true;
+  cancel_all();
+  const ErrorAnswer answer = error_answer(error);
+  service.metrics.refused(answer.status);
+  log::error("generation: {}", error.what());
+  if (!request_.stream) return reply_error(*exchange_, error);
+  out_ += "data: " + answer.body + "\n\ndata: [DONE]\n\n";
+  exchange_->send(std::exchange(out_, {}));
+  exchange_->end();
+}
+
+}  // namespace strata::serve

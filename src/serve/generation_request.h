@@ -1,0 +1,42 @@
+// What chat and text completion requests have in common: sampling, stopping, streaming.
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/request.h"
+#include "serve/field.h"
+#include "serve/model_card.h"
+
+namespace strata::serve {
+
+constexpr int max_n = 128;
+constexpr int max_top_logprobs = 20;
+
+struct GenerationRequest {
+  std::string model;
+  engine::SamplingParams sampling;
+  int n = 1, priority = 0;
+  std::vector<std::string> stop;
+  bool include_stop = false, skip_special = true;
+  bool stream = false, has_stream_options = false;
+  bool include_usage = false, continuous_usage = false;
+  std::optional<int> max_tokens;
+};
+
+/// What the server's operator set for requests that say nothing.
+struct GenerationDefaults {
+  std::optional<float> temperature;
+  int max_tokens = -1;   // also the upper limit
+};
+
+std::span<const Field<GenerationRequest>> generation_fields();
+
+/// Checks fields against each other and the model, and fills in the limits on length; a request
+/// that gives none gets `default_max_tokens` (-1: up to the context).
+/// Errors: invalid_argument naming the field; not_found for the model.
+void complete_generation(GenerationRequest& request, const ModelCard& card,
+                         const GenerationDefaults& defaults, int default_max_tokens);
+
+}  // namespace strata::serve

@@ -1,0 +1,104 @@
+#include "serve/serve_metrics.h"
+
+#include "base/arena.h"
+#include "base/version.h"
+#include "serve/backend.h"
+
+namespace strata::serve {
+namespace {
+
+std::vector<double> latency_buckets() { return exponential_buckets(0.001, 1.7783, 20); }
+std::vector<double> token_buckets() { return exponential_buckets(1, 2, 18); }
+
+/// A counter that follows a total kept elsewhere.
+void follow(const Counter& counter, uint64_t total) {
+  const double more = static_cast<double>(total) - counter.value();
+  if (more > 0) counter.add(more);
+}
+
+}  // namespace
+
+ServeMetrics::ServeMetrics(const Backend& backend, const std::string& model_name)
+    : backend_(backend),
+      model_{{"model_name", model_name}},
+      running_(metrics_.gauge("vllm:num_requests_running", "Sequences in the batch.", model_)),
+      waiting_(metrics_.gauge("vllm:num_requests_waiting", "Sequences not yet admitted.", model_)),
+      kv_usage_(metrics_.gauge("vllm:kv_cache_usage_perc",
+                               "Share of the KV blocks that sequences use, 0 to 1.", model_)),
+      kv_total_(metrics_.gauge("strata:kv_blocks", "KV blocks by state.",
+                               {model_[0], {"state", "total"}})),
+      kv_used_(metrics_.gauge("strata:kv_blocks", "KV blocks by state.",
+                              {model_[0], {"state", "used"}})),
+      kv_cached_(metrics_.gauge("strata:kv_blocks", "KV blocks by state.",
+                                {model_[0], {"state", "cached"}})),
+      prompt_tokens_(metrics_.counter("vllm:prompt_tokens_total", "Prompt tokens.", model_)),
+      generated_tokens_(
+          metrics_.counter("vllm:generation_tokens_total", "Generated tokens.", model_)),
+      prefix_queries_(metrics_.counter("vllm:prefix_cache_queries_total",
+                                       "Prompt tokens looked up in the prefix cache.", model_)),
+      prefix_hits_(metrics_.counter("vllm:prefix_cache_hits_total",
+                                    "Prompt tokens found in the prefix cache.", model_)),
+      preemptions_(metrics_.counter("vllm:num_preemptions_total",
+                                    "Sequences put back because memory was short.", model_)),
+      steps_(metrics_.counter("strata:steps_total", "Steps of the engine.", model_)),
+      first_token_(metrics_.histogram("vllm:time_to_first_token_seconds",
+                                      "From the request's arrival to its first token.",
+                                      latency_buckets(), model_)),
+      inter_token_(metrics_.histogram("vllm:inter_token_latency_seconds",
+                                      "Between two tokens of a sequence.", latency_buckets(),
+                                      model_)),
+      e2e_(metrics_.histogram("vllm:e2e_request_latency_seconds",
+                              "From a request's arrival to its last token.", latency_buckets(),
+                              model_)),
+      request_prompt_(metrics_.histogram("vllm:request_prompt_tokens", "Prompt tokens a request.",
+                                         token_buckets(), model_)),
+      request_generated_(metrics_.histogram("vllm:request_generation_tokens",
+                                            "Generated tokens a request.", token_buckets(),
+                                            model_)) {
+  metrics_.before_text([this] { update(); });
+  metrics_.gauge("strata:build_info", "1, labelled with what was built.",
+                 {{"version", std::string(version())}, {"commit", std::string(commit())}})
+      .set(1);
+}
+
+void ServeMetrics::next_tokens(double seconds, int n) const {
+  for (int i = 0; i < n; ++i) inter_token_.observe(seconds / n);
+}
+
+void ServeMetrics::finished(std::string_view reason, double seconds, const engine::Usage& usage) {
+  metrics_.counter("vllm:request_success_total", "Requests that ended, by reason.",
+                   {model_[0], {"finished_reason", std::string(reason)}})
+      .add();
+  e2e_.observe(seconds);
+  request_prompt_.observe(usage.prompt_tokens);
+  request_generated_.observe(usage.completion_tokens);
+}
+
+void ServeMetrics::refused(int status) {
+  metrics_.counter("strata:request_errors_total", "Requests answered with an error.",
+                   {model_[0], {"status", std::to_string(status)}})
+      .add();
+}
+
+void ServeMetrics::update() {
+  const engine::EngineStats s = backend_.stats();
+  running_.set(s.running);
+  waiting_.set(s.waiting);
+  const double total = static_cast<double>(s.kv_blocks_total);
+  kv_usage_.set(total > 0 ? static_cast<double>(s.kv_blocks_used) / total : 0);
+  kv_total_.set(total);
+  kv_used_.set(static_cast<double>(s.kv_blocks_used));
+  kv_cached_.set(static_cast<double>(s.kv_blocks_cached));
+  follow(prompt_tokens_, s.prompt_tokens);
+  follow(generated_tokens_, s.generated_tokens);
+  follow(prefix_queries_, s.prompt_tokens);
+  follow(prefix_hits_, s.cached_tokens);
+  follow(preemptions_, s.preemptions);
+  follow(steps_, s.steps);
+  metrics_.gauge("process_resident_memory_bytes", "Resident set of the process.")
+      .set(static_cast<double>(memory_resident()));
+}
+
+std::string ServeMetrics::text() { return metrics_.text() + metrics().text(); }
+
+}  // namespace strata::serve
