@@ -22,11 +22,6 @@ uint64_t padding(uint64_t size) { return (kAlignment - size % kAlignment) % kAli
        std::strerror(error));
 }
 
-template <class T>
-std::span<const uint8_t> bytes_of(const std::vector<T>& v) {
-  return {reinterpret_cast<const uint8_t*>(v.data()), v.size() * sizeof(T)};
-}
-
 }  // namespace
 
 GgufWriter::GgufWriter(std::string path)
@@ -43,13 +38,12 @@ GgufWriter::~GgufWriter() {
 
 template <class T>
 void GgufWriter::put(T value) {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(&value);
-  metadata_.insert(metadata_.end(), bytes, bytes + sizeof value);
+  metadata_.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
 void GgufWriter::put_text(std::string_view text) {
   put<uint64_t>(text.size());
-  metadata_.insert(metadata_.end(), text.begin(), text.end());
+  metadata_.append(text);
 }
 
 void GgufWriter::put_array(GgufType type, uint64_t n) {
@@ -131,12 +125,12 @@ void GgufWriter::declare(std::string name, kernel::Type type, std::vector<int64_
 void GgufWriter::begin() {
   STRATA_CHECK(!begun_);
   begun_ = true;
-  const std::vector<uint8_t> pairs = std::exchange(metadata_, {});
+  const std::string pairs = std::exchange(metadata_, {});
   put(gguf::kMagic);
   put(gguf::kVersionMax);
   put<uint64_t>(tensors_.size());
   put<uint64_t>(keys_.size());
-  metadata_.insert(metadata_.end(), pairs.begin(), pairs.end());
+  metadata_.append(pairs);
   uint64_t offset = 0;
   for (const Tensor& t : tensors_) {
     put_text(t.name);
@@ -146,15 +140,15 @@ void GgufWriter::begin() {
     put(offset);
     offset += t.bytes + padding(t.bytes);
   }
-  write_file(bytes_of(metadata_));
+  write_file(metadata_.data(), metadata_.size());
   pad(metadata_.size());
-  metadata_ = {};
+  metadata_.clear();
 }
 
 void GgufWriter::write(std::span<const uint8_t> bytes) {
   STRATA_CHECK(begun_ && current_ < tensors_.size());
   STRATA_CHECK(bytes.size() <= tensors_[current_].bytes - written_);
-  write_file(bytes);
+  write_file(bytes.data(), bytes.size());
   written_ += bytes.size();
   if (written_ < tensors_[current_].bytes) return;
   pad(written_);
@@ -164,21 +158,22 @@ void GgufWriter::write(std::span<const uint8_t> bytes) {
 
 void GgufWriter::finish() {
   STRATA_CHECK(begun_ && current_ == tensors_.size());
-  if (std::fclose(file_.release()) != 0) {
-    std::remove(part_path_.c_str());
-    io_error(part_path_, "write");
-  }
-  if (std::rename(part_path_.c_str(), path_.c_str()) != 0) io_error(path_, "create");
+  const bool written = std::fclose(file_.release()) == 0;
+  if (written && std::rename(part_path_.c_str(), path_.c_str()) == 0) return;
+  const int error = errno;
+  std::remove(part_path_.c_str());
+  errno = error;
+  io_error(path_, written ? "create" : "write");
 }
 
-void GgufWriter::write_file(std::span<const uint8_t> bytes) {
-  if (!bytes.empty() && std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size())
+void GgufWriter::write_file(const void* data, size_t size) {
+  if (size > 0 && std::fwrite(data, 1, size, file_.get()) != size)
     io_error(part_path_, "write");
 }
 
 void GgufWriter::pad(uint64_t size) {
   constexpr uint8_t kZeros[kAlignment] = {};
-  write_file({kZeros, padding(size)});
+  write_file(kZeros, padding(size));
 }
 
 }  // namespace strata::model

@@ -55,13 +55,13 @@ class GgufWriter {
   void put(T value);
   void put_text(std::string_view text);
   void put_array(GgufType type, uint64_t n);
-  void write_file(std::span<const uint8_t> bytes);
+  void write_file(const void* data, size_t size);
   void pad(uint64_t size);
 
   std::string path_, part_path_;
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
   std::vector<std::string> keys_;      // seen, to refuse a second one
-  std::vector<uint8_t> metadata_;      // encoded
+  std::string metadata_;               // encoded
   std::vector<Tensor> tensors_;
   size_t current_ = 0;                 // tensor whose bytes come next
   uint64_t written_ = 0;               // bytes of it so far
