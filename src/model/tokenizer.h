@@ -20,8 +20,8 @@ class Tokenizer {
     bool add_special = true;    // BOS / EOS / [CLS] / [SEP] as the model's settings say
     bool parse_special = true;  // text of a special token becomes that token
   };
-  /// Any bytes are accepted; ill-formed UTF-8 is handled as the reference does (replacement character
-  /// or byte tokens), never an error.
+  /// Any bytes are accepted. Ill-formed UTF-8 is handled as the reference does (replacement
+  /// character or byte tokens), never an error.
   virtual std::vector<Token> encode(std::string_view text, const EncodeOptions& options) const = 0;
   std::vector<Token> encode(std::string_view text) const { return encode(text, {}); }
 

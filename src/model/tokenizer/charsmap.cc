@@ -26,7 +26,7 @@ class Charsmap : public Normalizer {
       fail(Code::data_loss, "tokenizer: precompiled charsmap of {} bytes with a trie of {}",
            data_.size(), bytes);
     units_.resize(bytes / 4);
-    std::memcpy(units_.data(), data_.data() + 4, bytes);
+    if (bytes > 0) std::memcpy(units_.data(), data_.data() + 4, bytes);
     texts_ = std::string_view(data_).substr(4 + bytes);
   }
   Charsmap(const Charsmap&) = delete;
