@@ -1,0 +1,52 @@
+#include "model/hub/pull.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "main/command.h"
+#include "main/progress_bar.h"
+
+namespace strata {
+namespace {
+
+struct Options {
+  std::string source, name;
+  bool json = false;
+};
+
+model::Pulled fetch(const Options& o) {
+  ProgressBar bar(o.json);
+  return model::pull(o.source, {.name = o.name,
+                                .on_progress = [&](const std::string& file, int64_t bytes,
+                                                   int64_t total) { bar.show(file, bytes, total); }});
+}
+
+void run(const Options& o) {
+  const model::Pulled p = fetch(o);
+  if (o.json) {
+    const nlohmann::json json = {
+        {"name", p.name}, {"path", p.path}, {"bytes", p.bytes}, {"was_there", p.was_there}};
+    return fmt::print("{}\n", json.dump());
+  }
+  fmt::print("{} ({}): {}\nstrata run {}\n", p.name, size_text(p.bytes),
+             p.was_there ? "was there already" : p.path, p.name);
+}
+
+void add(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  CLI::App* c = add_command(app, "pull", "fetch a model into the library",
+                            "strata pull hf:OWNER/NAME:q4_k_m\n"
+                            "  strata pull https://HOST/model.gguf --name mine");
+  c->add_option("source", o->source,
+                "path, http(s) address, hf:OWNER/NAME[:FILE or quantisation], ms:...")->required();
+  c->add_option("--name", o->name, "name in the library (default: the file's or repository's)");
+  c->add_flag("--json", o->json, "one JSON object: name, path, bytes, was_there");
+  c->callback([o] { run(*o); });
+}
+
+const Registry<Command> entry{{.name = "pull", .order = 10, .add = add}};
+
+}  // namespace
+}  // namespace strata
