@@ -1,5 +1,5 @@
-// What the files of a model family leave unsaid: the publisher's defaults and the conventions of the
-// two formats. One row a family; everything else is read uniformly.
+// What the files of a model family leave unsaid: the publisher's defaults and the conventions of
+// the two formats. One row a family; everything else is read uniformly.
 #pragma once
 #include <optional>
 #include <string>
@@ -42,7 +42,7 @@ struct Family {
   bool gain_minus_one_in_hf = false;    // norms store gain - 1 (GGUF stores gain)
   bool scaled_embedding = false;        // embeddings times sqrt(d_model)
   double query_scalar = 0;              // query_pre_attn_scalar; 0: the family has none
-  int layers_scaled_by_width = 0;       // with so many layers GGUF means query scalar d_model / n_head
+  int layers_scaled_by_width = 0;  // with so many layers GGUF means query scalar d_model / n_head
   double attn_softcap = 0, logit_softcap = 0;
 };
 

@@ -54,8 +54,8 @@ inline constexpr int64_t kLayers = 4096, kWidth = 1 << 22, kHeads = 1 << 14, kHe
                          kVocab = 1 << 26, kContext = 1 << 30;
 }
 
-/// Errors: data_loss / invalid_argument naming the missing or impossible key; unimplemented naming an
-/// unknown architecture with the list of known ones.
+/// Errors: data_loss / invalid_argument naming the missing or impossible key; unimplemented naming
+/// an unknown architecture with the list of known ones.
 Hyper read_hyper(const Store& store);
 
 /// Cosine and sine [d / 2] of one position, scaling and attention factor applied.

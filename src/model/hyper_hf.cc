@@ -40,7 +40,8 @@ class RopeReader {
   RopeReader(const HfConfig& config, const Hyper& hyper) : config_(config), h_(hyper) {}
 
   /// `scaled`: rope_scaling applies to these layers.
-  Rope read(const char* layer_type, const char* theta_key, double theta_default, bool scaled) const {
+  Rope read(const char* layer_type, const char* theta_key, double theta_default,
+            bool scaled) const {
     const std::optional<HfConfig> parameters = find(layer_type, scaled);
     Rope rope;
     rope.theta = theta_default;

@@ -10,7 +10,8 @@ namespace strata::model {
 class HfConfig;
 class Metadata;
 
-/// `n_vocab_rows`: rows of the embedding, 0 if unknown. `freq_divisors`: rope_freqs.weight or empty.
+/// `n_vocab_rows`: rows of the embedding, 0 if unknown. `freq_divisors`: rope_freqs.weight or
+/// empty.
 Hyper read_hyper_gguf(const Metadata& metadata, int64_t n_vocab_rows,
                       std::vector<float> freq_divisors);
 Hyper read_hyper_hf(const HfConfig& config);

@@ -100,8 +100,8 @@ json old_spelling(json c) {
 }
 
 TEST(HyperHf, OldAndNewSpellingAgree) {
-  for (const char* name : {"llama", "llama-tied-bias", "llama-yarn", "llama3-rope", "mistral-window",
-                           "qwen2", "qwen3", "gemma2", "gemma3"}) {
+  for (const char* name : {"llama", "llama-tied-bias", "llama-yarn", "llama3-rope",
+                           "mistral-window", "qwen2", "qwen3", "gemma2", "gemma3"}) {
     SCOPED_TRACE(name);
     const json config = golden_config(name);
     json old = old_spelling(config);
@@ -171,7 +171,8 @@ TEST(HyperHf, AbsentKeysTakeThePublishersDefaults) {
 }
 
 TEST(HyperHf, NullSwitchesOff) {
-  EXPECT_EQ(from(json{{"model_type", "mistral"}, {"sliding_window", nullptr}}).window, Windows(32, 0));
+  EXPECT_EQ(from(json{{"model_type", "mistral"}, {"sliding_window", nullptr}}).window,
+            Windows(32, 0));
   const Hyper gemma2 = from(json{{"model_type", "gemma2"},
                                  {"attn_logit_softcapping", nullptr},
                                  {"final_logit_softcapping", nullptr}});
@@ -240,11 +241,12 @@ TEST(HyperHf, TheImpossibleIsNamed) {
   expect_error(with("hidden_act", "mish"), Code::unimplemented, "mish");
   expect_error(with("rope_theta", 0), Code::data_loss, "'rope_theta'");
   expect_error(with("head_dim", 7), Code::data_loss, "odd number");
-  expect_error(with("rope_scaling", {{"rope_type", "longrope"}, {"factor", 2}}), Code::unimplemented,
-               "longrope");
+  expect_error(with("rope_scaling", {{"rope_type", "longrope"}, {"factor", 2}}),
+               Code::unimplemented, "longrope");
   expect_error(with("rope_scaling", {{"rope_type", "linear"}}), Code::data_loss, "'factor'");
-  expect_error(with("rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}, {"low_freq_factor", 4}}),
-               Code::data_loss, "high_freq_factor");
+  expect_error(
+      with("rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}, {"low_freq_factor", 4}}),
+      Code::data_loss, "high_freq_factor");
   expect_error(json{{"model_type", "gemma3_text"}, {"use_bidirectional_attention", true}},
                Code::unimplemented, "use_bidirectional_attention");
   expect_error(json{{"model_type", "qwen3"}, {"use_sliding_window", true}, {"layer_types", {"x"}}},
@@ -356,8 +358,10 @@ TEST(HyperGguf, TheImpossibleIsNamed) {
   };
   expect_error(Metadata{}, Code::data_loss, "general.architecture");
   expect_error(gguf("mamba9"), Code::unimplemented, "this build knows gemma2, gemma3, llama");
-  expect_error(with("llama.block_count", {uint64_t{0}}), Code::data_loss, "'llama.block_count' is 0");
-  expect_error(with("llama.block_count", {uint64_t{1} << 40}), Code::data_loss, "'llama.block_count'");
+  expect_error(with("llama.block_count", {uint64_t{0}}), Code::data_loss,
+               "'llama.block_count' is 0");
+  expect_error(with("llama.block_count", {uint64_t{1} << 40}), Code::data_loss,
+               "'llama.block_count'");
   expect_error(with("llama.attention.head_count", {std::string("4")}), Code::data_loss,
                "'llama.attention.head_count'");
   expect_error(with("llama.attention.head_count_kv", {Value::Ints{2, 4}}), Code::unimplemented,

@@ -10,8 +10,8 @@ namespace {
 
 constexpr double kPi = std::numbers::pi;
 
-/// 1 where dimension pair i keeps its frequency, 0 where it is divided by the factor, a ramp between.
-/// Source: arXiv:2309.00071 section 3.2; the bounds as the publishers' code takes them.
+/// 1 where dimension pair i keeps its frequency, 0 where it is divided by the factor, a ramp
+/// between. Source: arXiv:2309.00071 section 3.2; the bounds as the publishers' code takes them.
 class YarnBlend {
  public:
   explicit YarnBlend(const Rope& rope) {

@@ -28,8 +28,8 @@ class Store : public graph::WeightSource {
   virtual std::span<const graph::StoredTensor> tensors() const = 0;
   /// The name in the file of tensors()[i].
   virtual std::string_view file_name(size_t i) const = 0;
-  /// Tensors that are listed but cannot be used. find() of such a name throws unimplemented, so that
-  /// a model that does not need them still loads.
+  /// Tensors that are listed but cannot be used. find() of such a name throws unimplemented, so
+  /// that a model that does not need them still loads.
   virtual std::span<const UnsupportedTensor> unsupported() const = 0;
   /// Content of a side file of an "hf" folder (config.json, tokenizer.json ...); empty if absent.
   /// Errors: too_large over 256 MiB.

@@ -13,7 +13,8 @@ namespace strata::model {
 
 static_assert(std::endian::native == std::endian::little, "the file formats are little-endian");
 
-/// Text of a file made fit for a message: control and non-ASCII bytes as \xNN, cut at 80 characters.
+/// Text of a file made fit for a message: control and non-ASCII bytes as \xNN, cut at 80
+/// characters.
 std::string printable(std::string_view text);
 
 /// Errors of all members: data_loss with file, byte offset and field.

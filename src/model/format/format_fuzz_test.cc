@@ -60,7 +60,9 @@ Bytes small_gguf() {
   out.add_f32s("tokenizer.ggml.scores", std::vector<float>{0, 1, 2, 3});
   out.add_bool("tokenizer.ggml.add_bos_token", true);
   const std::pair<const char*, std::vector<int64_t>> tensors[] = {
-      {"token_embd.weight", {4, 64}}, {"output_norm.weight", {64}}, {"blk.0.attn_q.weight", {2, 2, 32}}};
+      {"token_embd.weight", {4, 64}},
+      {"output_norm.weight", {64}},
+      {"blk.0.attn_q.weight", {2, 2, 32}}};
   for (const auto& [name, shape] : tensors) out.declare(name, kernel::Type::q8_0, shape);
   out.begin();
   for (const auto& [name, shape] : tensors) {
@@ -87,9 +89,10 @@ TEST(FormatFuzz, GgufKinds) {
 TEST(FormatFuzz, Safetensors) {
   std::string header = R"({"__metadata__":{"format":"pt"})";
   int offset = 0;
-  for (const char* name : {"model.norm.weight", "lm_head.weight", "model.layers.0.mlp.up_proj.weight"}) {
-    header += fmt::format(R"(,"{}":{{"dtype":"F16","shape":[2,3],"data_offsets":[{},{}]}})", name, offset,
-                          offset + 12);
+  for (const char* name :
+       {"model.norm.weight", "lm_head.weight", "model.layers.0.mlp.up_proj.weight"}) {
+    header += fmt::format(R"(,"{}":{{"dtype":"F16","shape":[2,3],"data_offsets":[{},{}]}})", name,
+                          offset, offset + 12);
     offset += 12;
   }
   header += "}";
@@ -102,9 +105,10 @@ TEST(FormatFuzz, Safetensors) {
 }
 
 TEST(FormatFuzz, SafetensorsIndex) {
-  feed_text(R"({"metadata": {"total_size": 16}, "weight_map": {"model.norm.weight": "one.safetensors",
+  feed_text(
+      R"({"metadata": {"total_size": 16}, "weight_map": {"model.norm.weight": "one.safetensors",
             "lm_head.weight": "two.safetensors", "b\u00e9": "three.safetensors"}})",
-            testing::accepts_safetensors_index);
+      testing::accepts_safetensors_index);
 }
 
 TEST(FormatFuzz, HfConfig) {

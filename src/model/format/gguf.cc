@@ -36,10 +36,11 @@ class Parser {
       in_.corrupt("magic", "not 'GGUF'; this is not a GGUF file");
     file_.version = in_.number<uint32_t>("version");
     if (file_.version != 0 && (file_.version & 0xffff) == 0)
-      fail(Code::unimplemented, "{}: a big-endian GGUF file; convert it to little-endian", in_.path());
+      fail(Code::unimplemented, "{}: a big-endian GGUF file; convert it to little-endian",
+           in_.path());
     if (file_.version < gguf::kVersionMin || file_.version > gguf::kVersionMax)
-      fail(Code::unimplemented, "{}: GGUF version {}; this build reads versions {} to {}", in_.path(),
-           file_.version, gguf::kVersionMin, gguf::kVersionMax);
+      fail(Code::unimplemented, "{}: GGUF version {}; this build reads versions {} to {}",
+           in_.path(), file_.version, gguf::kVersionMin, gguf::kVersionMax);
     // The smallest entry bounds a count by the bytes that are left, before anything is reserved.
     const uint64_t n_tensor =
         count("tensor count", gguf::kTensorsMax, sizeof(uint64_t) * 2 + sizeof(uint32_t) * 2);
@@ -69,7 +70,8 @@ class Parser {
     const uint32_t type = in_.number<uint32_t>(field);
     auto [it, added] = file_.metadata.values.try_emplace(std::string(key));
     if (!added) in_.corrupt(field, "appears twice");
-    it->second = type == static_cast<uint32_t>(GgufType::array) ? array(field) : scalar(type, field);
+    it->second =
+        type == static_cast<uint32_t>(GgufType::array) ? array(field) : scalar(type, field);
   }
 
   bool boolean(std::string_view field) {
@@ -178,7 +180,8 @@ class Parser {
     set_size(found, type, field);
     const uint64_t offset = in_.number<uint64_t>(field);
     if (offset % file_.alignment != 0)
-      in_.corrupt(field, "offset {} is not a multiple of the alignment {}", offset, file_.alignment);
+      in_.corrupt(field, "offset {} is not a multiple of the alignment {}", offset,
+                  file_.alignment);
     file_.tensors.push_back(std::move(found));
     offsets_.push_back(offset);
   }

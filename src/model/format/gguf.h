@@ -22,7 +22,7 @@ inline constexpr uint32_t kVersionMin = 2, kVersionMax = 3;
 inline constexpr uint64_t kKeysMax = 1 << 16;
 inline constexpr uint64_t kKeyLengthMax = 65535;             // the specification's
 inline constexpr uint64_t kTensorsMax = 1 << 20;
-inline constexpr uint64_t kTensorNameMax = 256;              // the specification says 64; some exceed it
+inline constexpr uint64_t kTensorNameMax = 256;  // the specification says 64; some exceed it
 inline constexpr uint32_t kDimsMax = 4;
 inline constexpr uint64_t kArrayElementsMax = 1 << 24;       // of all arrays of a file together
 inline constexpr uint64_t kAlignmentDefault = 32, kAlignmentMin = 8, kAlignmentMax = 1 << 20;
@@ -37,8 +37,9 @@ struct GgufFile {
   std::vector<FoundTensor> tensors;
 };
 
-/// Errors: data_loss with file, byte offset and field; unimplemented for another version, byte order
-/// or nested arrays. Cost: memory bounded by a small multiple of the bytes before the tensor data.
+/// Errors: data_loss with file, byte offset and field; unimplemented for another version, byte
+/// order or nested arrays. Cost: memory bounded by a small multiple of the bytes before the tensor
+/// data.
 GgufFile parse_gguf(std::span<const uint8_t> bytes, std::string_view path);
 
 /// GGUF's name of an element type, also of those that kernel::Type lacks; "type N" if unknown.

@@ -65,10 +65,11 @@ class GgufStore final : public MappedStore {
            gguf::kSplitsMax);
     const std::optional<SplitName> name = split_name(path);
     if (!name || name->count != n_file)
-      fail(Code::invalid_argument,
-           "{}: one of {} parts of a model, but its name does not end in -0000N-of-{:05}.gguf; give "
-           "the parts their original names",
-           path, n_file, n_file);
+      fail(
+          Code::invalid_argument,
+          "{}: one of {} parts of a model, but its name does not end in -0000N-of-{:05}.gguf; give "
+          "the parts their original names",
+          path, n_file, n_file);
     for (int part = 1; part <= name->count; ++part) {
       GgufFile file = parse(name->of_part(part));
       const int64_t number = file.metadata.integer("split.no").value_or(-1);

@@ -98,12 +98,14 @@ void expect_value(const Metadata& m, const std::string& key, const json& want) {
   }
 }
 
-// The file and what is in it come from the reference writer and reader (tools/golden/gguf_files.py).
+// The file and what is in it come from the reference writer and reader
+// (tools/golden/gguf_files.py).
 TEST(Gguf, ReadsEveryKindAsTheReferenceDoes) {
   const auto store = open_store(kKinds);
   const json want = json::parse(testing::read_text(golden("gguf/kinds.json")));
   EXPECT_EQ(store->format(), "gguf");
-  for (const auto& [key, value] : want["values"].items()) expect_value(store->metadata(), key, value);
+  for (const auto& [key, value] : want["values"].items())
+    expect_value(store->metadata(), key, value);
 
   size_t usable = 0;
   for (const json& t : want["tensors"]) {
@@ -211,7 +213,8 @@ TEST(Gguf, PartsMustBeCompleteAndKeepTheirNames) {
   copy(2, "m-00002-of-00003.gguf");
   EXPECT_EQ(code_of(folder / "m-00001-of-00003.gguf"), Code::not_found) << "the third is absent";
   copy(2, "m-00003-of-00003.gguf");
-  EXPECT_EQ(code_of(folder / "m-00001-of-00003.gguf"), Code::data_loss) << "the third is the second";
+  EXPECT_EQ(code_of(folder / "m-00001-of-00003.gguf"), Code::data_loss)
+      << "the third is the second";
 }
 
 TEST(Gguf, DamageIsNamed) {

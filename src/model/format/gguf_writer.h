@@ -1,4 +1,5 @@
-// Writes a GGUF 3 file as a stream: metadata and tensor list first, then the tensors' bytes in order.
+// Writes a GGUF 3 file as a stream: metadata and tensor list first, then the tensors' bytes in
+// order.
 #pragma once
 #include <cstdint>
 #include <cstdio>
@@ -13,8 +14,8 @@
 
 namespace strata::model {
 
-/// The file appears under its name only once finish() has returned; until then it is NAME.part, which
-/// the destructor removes. Memory: the metadata and the tensor list, never tensor data.
+/// The file appears under its name only once finish() has returned; until then it is NAME.part,
+/// which the destructor removes. Memory: the metadata and the tensor list, never tensor data.
 /// Errors of all members: permission_denied or resource_exhausted with path and reason.
 class GgufWriter {
  public:

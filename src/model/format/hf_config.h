@@ -11,8 +11,8 @@ namespace strata::model {
 
 inline constexpr size_t kHfConfigBytesMax = 4 << 20;
 
-/// One JSON object. A value of another kind than asked for is data_loss naming the key; null counts as
-/// absent except in is_null.
+/// One JSON object. A value of another kind than asked for is data_loss naming the key; null counts
+/// as absent except in is_null.
 class HfConfig {
  public:
   /// Of a multi-modal model this is its language part (text_config).

@@ -61,8 +61,8 @@ bool drop_prefix(std::string_view& text, std::string_view prefix) {
 
 std::string hf_tensor_name(std::string_view file_name, std::string_view family) {
   std::string_view name = file_name;
-  // The language part of multi-modal models lies under "language_model." or "model.language_model.";
-  // a checkpoint saved without its head lacks "model.".
+  // The language part of multi-modal models lies under "language_model." or
+  // "model.language_model."; a checkpoint saved without its head lacks "model.".
   drop_prefix(name, "language_model.");
   drop_prefix(name, "model.");
   drop_prefix(name, "language_model.");

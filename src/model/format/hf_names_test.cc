@@ -18,8 +18,10 @@ TEST(HfNames, FollowTheTable) {
       {"model.layers.7.self_attn.k_norm.weight", "qwen3", "blk.7.attn_k_norm.weight"},
       {"model.layers.7.mlp.down_proj.weight", "llama", "blk.7.ffn_down.weight"},
       {"model.layers.7.post_attention_layernorm.weight", "llama", "blk.7.ffn_norm.weight"},
-      {"model.layers.7.post_attention_layernorm.weight", "gemma2", "blk.7.post_attention_norm.weight"},
-      {"model.layers.7.post_attention_layernorm.weight", "gemma3", "blk.7.post_attention_norm.weight"},
+      {"model.layers.7.post_attention_layernorm.weight", "gemma2",
+       "blk.7.post_attention_norm.weight"},
+      {"model.layers.7.post_attention_layernorm.weight", "gemma3",
+       "blk.7.post_attention_norm.weight"},
       {"model.layers.7.pre_feedforward_layernorm.weight", "gemma3", "blk.7.ffn_norm.weight"},
       {"model.layers.7.post_feedforward_layernorm.weight", "gemma2", "blk.7.post_ffw_norm.weight"},
       // Multi-modal models, old and new; a checkpoint saved without its head.

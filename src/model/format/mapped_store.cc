@@ -30,7 +30,8 @@ void MappedStore::release(const graph::StoredTensor& tensor) const {
   std::less_equal<const uint8_t*> le;
   for (const MappedFile& file : files_) {
     std::span<const uint8_t> bytes = file.bytes();
-    if (le(bytes.data(), tensor.data) && le(tensor.data + tensor.bytes, bytes.data() + bytes.size()))
+    if (le(bytes.data(), tensor.data) &&
+        le(tensor.data + tensor.bytes, bytes.data() + bytes.size()))
       return file.dont_need(tensor.data - bytes.data(), tensor.bytes);
   }
 }

@@ -30,8 +30,8 @@ class Parser {
   std::vector<FoundTensor> parse() {
     const uint64_t length = in_.number<uint64_t>("header length");
     if (length > safetensors::kHeaderMax)
-      in_.corrupt("header length", "{} is over the limit of {}; is this a safetensors file?", length,
-                  safetensors::kHeaderMax);
+      in_.corrupt("header length", "{} is over the limit of {}; is this a safetensors file?",
+                  length, safetensors::kHeaderMax);
     const simdjson::padded_string json = padded(in_.chars(length, "header"));
     data_ = bytes_.subspan(in_.at());
     try {

@@ -27,8 +27,8 @@ std::vector<uint8_t> image(const std::string& header, size_t data) {
 }
 
 std::string entry(const char* name, const char* dtype, const char* shape, int begin, int end) {
-  return fmt::format(R"("{}":{{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})", name, dtype, shape,
-                     begin, end);
+  return fmt::format(R"("{}":{{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})", name, dtype,
+                     shape, begin, end);
 }
 
 void expect_error(const std::vector<uint8_t>& bytes, std::string_view part) {
@@ -54,11 +54,11 @@ Code code_of(const std::string& path) {
 }
 
 TEST(Safetensors, FindsTensors) {
-  const auto bytes = image("{\"__metadata__\":{\"format\":\"pt\"}," + entry("a", "F32", "[2,3]", 0, 24) +
-                               "," + entry("b", "BF16", "[4]", 24, 32) + "," +
-                               entry("n", "I64", "[1]", 32, 40) + "," + entry("s", "F16", "[]", 40, 42) +
-                               "}  ",
-                           42);
+  const auto bytes =
+      image("{\"__metadata__\":{\"format\":\"pt\"}," + entry("a", "F32", "[2,3]", 0, 24) + "," +
+                entry("b", "BF16", "[4]", 24, 32) + "," + entry("n", "I64", "[1]", 32, 40) + "," +
+                entry("s", "F16", "[]", 40, 42) + "}  ",
+            42);
   const auto found = parse_safetensors(bytes, "FILE");
   ASSERT_EQ(found.size(), 4u);
   EXPECT_EQ(found[0].tensor.type, Type::f32);
@@ -81,24 +81,26 @@ TEST(Safetensors, DamageIsNamed) {
   expect_error("{\"a\":1}", 0, "header");
   expect_error("{\"a\":{}}", 0, "tensor 'a': lacks");
   expect_error("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, "lacks");
-  expect_error("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,8]}}", 8, "more than 2");
+  expect_error("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,8]}}", 8,
+               "more than 2");
   expect_error("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "header");
   expect_error("{\"a\":{\"dtype\":\"F32\",\"shape\":[1e0],\"data_offsets\":[0,4]}}", 4, "header");
   expect_error("{" + entry("a", "F32", "[2]", 0, 8) + "}", 7, "truncated");
   expect_error("{" + entry("a", "F32", "[2]", 8, 0) + "}", 8, "outside");
   expect_error("{" + entry("a", "F32", "[3]", 0, 8) + "}", 8, "do not fill");
   expect_error("{" + entry("a", "F32", "[4294967296,4294967296]", 0, 8) + "}", 8, "63 bits");
-  expect_error("{" + entry("a", "F32", "[2]", 0, 8) + "," + entry("b", "F32", "[2]", 4, 12) + "}", 12,
-               "overlaps");
-  expect_error("{" + entry("a", "F32", "[2]", 0, 8) + "," + entry("a", "F32", "[2]", 8, 16) + "}", 16,
-               "appears twice");
+  expect_error("{" + entry("a", "F32", "[2]", 0, 8) + "," + entry("b", "F32", "[2]", 4, 12) + "}",
+               12, "overlaps");
+  expect_error("{" + entry("a", "F32", "[2]", 0, 8) + "," + entry("a", "F32", "[2]", 8, 16) + "}",
+               16, "appears twice");
   expect_error("{" + entry("a", "F32", "[1,1,1,1,1,1,1,1,1]", 0, 4) + "}", 4, "more than 8");
 }
 
-// Every tensor of every golden checkpoint gets a name of ours, and its bytes are where its header says.
+// Every tensor of every golden checkpoint gets a name of ours, and its bytes are where its header
+// says.
 TEST(HfFolder, GoldenCheckpointsOpen) {
-  for (const char* name : {"llama", "llama-tied-bias", "llama-yarn", "llama3-rope", "mistral-window",
-                           "qwen2", "qwen3", "gemma2", "gemma3"}) {
+  for (const char* name : {"llama", "llama-tied-bias", "llama-yarn", "llama3-rope",
+                           "mistral-window", "qwen2", "qwen3", "gemma2", "gemma3"}) {
     const auto store = open_store(golden(name));
     EXPECT_EQ(store->format(), "hf");
     EXPECT_FALSE(store->side_file("tokenizer.json").empty());
@@ -115,9 +117,10 @@ TEST(HfFolder, GoldenCheckpointsOpen) {
           << t.name;
       const json& want = header.at(std::string(store->file_name(i)));
       EXPECT_EQ(t.shape, want["shape"].get<std::vector<int64_t>>());
-      EXPECT_EQ(std::memcmp(t.data, file.data() + 8 + length + want["data_offsets"][0].get<size_t>(),
-                            t.bytes),
-                0);
+      EXPECT_EQ(
+          std::memcmp(t.data, file.data() + 8 + length + want["data_offsets"][0].get<size_t>(),
+                      t.bytes),
+          0);
       EXPECT_EQ(store->find(t.name), &t);
     }
   }
@@ -140,7 +143,7 @@ class Shards {
              entry("extra", "F32", "[1]", 12, 16) + "}",
          16);
     index(R"({"metadata":{"total_size":16},"weight_map":{
-              "model.embed_tokens.weight":"one.safetensors","model.norm.weight":"two.safetensors"}})");
+          "model.embed_tokens.weight":"one.safetensors","model.norm.weight":"two.safetensors"}})");
   }
   void config(std::string_view text) { testing::write_text(folder_ / "config.json", text); }
   void index(std::string_view text) {

@@ -41,8 +41,8 @@ class Random {
   uint64_t state_;
 };
 
-/// A stock of quantised blocks to draw a tensor from: quantising every weight of a large model would
-/// take minutes, and random bytes are not valid in every format.
+/// A stock of quantised blocks to draw a tensor from: quantising every weight of a large model
+/// would take minutes, and random bytes are not valid in every format.
 class Blocks {
  public:
   Blocks(Type type, double deviation, Random& random) : info_(kernel::info(type)) {
@@ -82,8 +82,8 @@ struct Plan {
   double deviation;
 };
 
-// Deviations keep the residual stream near 1: each matrix is scaled by its number of columns, and what
-// is added to the stream is smaller.
+// Deviations keep the residual stream near 1: each matrix is scaled by its number of columns, and
+// what is added to the stream is smaller.
 std::vector<Plan> plan(const SyntheticShape& s, int n_layer, const SyntheticOptions& options) {
   const int64_t d = s.d_model, ff = s.d_ff, d_kv = d / s.n_head * s.n_head_kv;
   const double in = 0.8 / std::sqrt(d), add = 0.2 / std::sqrt(d), down = 0.2 / std::sqrt(ff);

@@ -28,11 +28,10 @@ struct SyntheticOptions {
   uint64_t seed = 1;
 };
 
-/// Writes a GGUF 3 file of architecture "llama" that other programs can load too. Weights have scales
-/// at which activations and logits stay finite; the same options give the same file.
-/// Errors: invalid_argument for a type without a quantiser or a shape that its blocks do not divide;
-/// those of GgufWriter and open_store.
-/// Cost: a few MB of memory; as fast as the disk takes it.
+/// Writes a GGUF 3 file of architecture "llama" that other programs can load too. Weights have
+/// scales at which activations and logits stay finite; the same options give the same file. Errors:
+/// invalid_argument for a type without a quantiser or a shape that its blocks do not divide; those
+/// of GgufWriter and open_store. Cost: a few MB of memory; as fast as the disk takes it.
 void write_synthetic(const std::string& path, const SyntheticOptions& options);
 
 }  // namespace strata::model

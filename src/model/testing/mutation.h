@@ -17,8 +17,8 @@ class Mutator {
  public:
   explicit Mutator(uint64_t seed) : state_(seed) {}
 
-  /// One to four mutations of `valid`: truncation, bit flips, edits of length-like fields, splices of
-  /// itself, insertions, deletions. Positions fall into the first `focus` bytes.
+  /// One to four mutations of `valid`: truncation, bit flips, edits of length-like fields, splices
+  /// of itself, insertions, deletions. Positions fall into the first `focus` bytes.
   Bytes operator()(const Bytes& valid, size_t focus) {
     Bytes out = valid;
     for (uint64_t n = 1 + below(4); n > 0 && !out.empty(); --n) mutate(out, focus);
