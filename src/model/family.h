@@ -1,9 +1,12 @@
 // What the files of a model family leave unsaid: the publisher's defaults and the conventions of
-// the two formats. One row a family; everything else is read uniformly.
+// the two formats. One row a family, in its file in arch/; everything else is read uniformly.
+// Sources of the rows: the configuration classes documented with transformers, and what GGUF files
+// of the family say.
 #pragma once
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernel/ops.h"
@@ -44,6 +47,9 @@ struct Family {
   double query_scalar = 0;              // query_pre_attn_scalar; 0: the family has none
   int layers_scaled_by_width = 0;  // with so many layers GGUF means query scalar d_model / n_head
   double attn_softcap = 0, logit_softcap = 0;
+
+  /// Tensors inside a layer that the family names unlike the rest (format/hf_names.cc): HF, ours.
+  std::vector<std::pair<std::string_view, std::string_view>> hf_tensors{};
 };
 
 /// Null if unknown.

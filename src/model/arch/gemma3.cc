@@ -1,6 +1,7 @@
 // Gemma 3: Gemma 2's norms, QK norms instead of soft caps, five local layers to a global one.
 // Source: arXiv:2503.19786 section 2. Golden: test/golden/gemma3.
 #include "model/arch.h"
+#include "model/family.h"
 
 namespace strata::model {
 namespace {
@@ -12,6 +13,31 @@ graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
   y = gated_mlp(g, w, norm(g, w, x, "ffn_norm"));
   return g.add(x, norm(g, w, y, "post_ffw_norm"));
 }
+
+const Registry<Family> family({
+    .name = "gemma3",
+    .hf = {"gemma3_text", "gemma3"},
+    .n_vocab = 262208,
+    .d_model = 2304,
+    .d_ff = 9216,
+    .n_layer = 26,
+    .n_head = 8,
+    .n_head_kv = 4,
+    .d_head = 256,
+    .n_context = 131072,
+    .tied = true,
+    .act = kernel::Act::gelu_tanh,
+    .rope_theta = 1e6,
+    .rope_theta_local = 1e4,
+    .windows = WindowRule::alternating,
+    .window = 4096,
+    .window_pattern = 6,
+    .gain_minus_one_in_hf = true,
+    .scaled_embedding = true,
+    .query_scalar = 256,
+    .layers_scaled_by_width = 62,
+    .hf_tensors = {{"post_attention_layernorm", "post_attention_norm"}},
+});
 
 const Registry<Arch> entry{{.name = "gemma3", .block = block}};
 

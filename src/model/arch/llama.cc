@@ -1,6 +1,7 @@
 // Llama 1 to 3, and what is built alike (SmolLM, Yi, TinyLlama): pre-norm attention and gated MLP.
 // Source: arXiv:2302.13971 section 2.2; grouped heads arXiv:2307.09288. Golden: test/golden/llama, llama-tied-bias, llama-yarn, llama3-rope.
 #include "model/arch.h"
+#include "model/family.h"
 
 namespace strata::model {
 namespace {
@@ -10,6 +11,12 @@ graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
   x = g.add(x, attention(g, w, norm(g, w, x, "attn_norm")));
   return g.add(x, gated_mlp(g, w, norm(g, w, x, "ffn_norm")));
 }
+
+const Registry<Family> family({
+    .name = "llama",
+    .hf = {"llama"},
+    .interleaved_in_gguf = true,
+});
 
 const Registry<Arch> entry{{.name = "llama", .block = block}};
 

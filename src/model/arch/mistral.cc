@@ -1,6 +1,7 @@
 // Mistral: Llama's block; the sliding window comes with the hyper-parameters.
 // Source: arXiv:2310.06825 section 2. Golden: test/golden/mistral-window.
 #include "model/arch.h"
+#include "model/family.h"
 
 namespace strata::model {
 namespace {
@@ -10,6 +11,17 @@ graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
   x = g.add(x, attention(g, w, norm(g, w, x, "attn_norm")));
   return g.add(x, gated_mlp(g, w, norm(g, w, x, "ffn_norm")));
 }
+
+const Registry<Family> family({
+    .name = "mistral",
+    .hf = {"mistral"},
+    .d_ff = 14336,
+    .n_head_kv = 8,
+    .n_context = 131072,
+    .interleaved_in_gguf = true,
+    .windows = WindowRule::all,
+    .window = 4096,
+});
 
 const Registry<Arch> entry{{.name = "mistral", .block = block}};
 

@@ -1,6 +1,7 @@
 // Qwen2 and Qwen2.5: Llama's block with biases on q, k and v (used where the file has them).
 // Source: arXiv:2407.10671 section 2.2.1. Golden: test/golden/qwen2.
 #include "model/arch.h"
+#include "model/family.h"
 
 namespace strata::model {
 namespace {
@@ -10,6 +11,17 @@ graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
   x = g.add(x, attention(g, w, norm(g, w, x, "attn_norm")));
   return g.add(x, gated_mlp(g, w, norm(g, w, x, "ffn_norm")));
 }
+
+const Registry<Family> family({
+    .name = "qwen2",
+    .hf = {"qwen2"},
+    .n_vocab = 151936,
+    .d_ff = 22016,
+    .n_head_kv = 32,
+    .n_context = 32768,
+    .windows = WindowRule::upper,
+    .window = 4096,
+});
 
 const Registry<Arch> entry{{.name = "qwen2", .block = block}};
 

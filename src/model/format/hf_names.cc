@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "model/family.h"
+
 namespace strata::model {
 namespace {
 
 struct Row {
   std::string_view hf, ours;
-  std::string_view families = {};   // space-separated; empty: all. The first row that fits counts.
 };
 
 // Outside the layers; ".weight" and ".bias" stay.
@@ -26,7 +27,6 @@ constexpr Row kLayer[] = {
     {"self_attn.q_norm", "attn_q_norm"},
     {"self_attn.k_norm", "attn_k_norm"},
     {"input_layernorm", "attn_norm"},
-    {"post_attention_layernorm", "post_attention_norm", "gemma2 gemma3"},
     {"post_attention_layernorm", "ffn_norm"},
     {"pre_feedforward_layernorm", "ffn_norm"},
     {"post_feedforward_layernorm", "post_ffw_norm"},
@@ -35,20 +35,19 @@ constexpr Row kLayer[] = {
     {"mlp.down_proj", "ffn_down"},
 };
 
-bool lists(std::string_view families, std::string_view family) {
-  while (!families.empty()) {
-    const size_t end = std::min(families.find(' '), families.size());
-    if (families.substr(0, end) == family) return true;
-    families.remove_prefix(std::min(end + 1, families.size()));
-  }
-  return false;
+template <size_t N>
+std::string_view look_up(const Row (&rows)[N], std::string_view hf) {
+  for (const Row& row : rows)
+    if (row.hf == hf) return row.ours;
+  return {};
 }
 
-template <size_t N>
-std::string_view look_up(const Row (&rows)[N], std::string_view hf, std::string_view family) {
-  for (const Row& row : rows)
-    if (row.hf == hf && (row.families.empty() || lists(row.families, family))) return row.ours;
-  return {};
+std::string_view look_up_layer(std::string_view hf, std::string_view family) {
+  if (const Family* f = find_family(family)) {
+    for (const auto& [theirs, ours] : f->hf_tensors)
+      if (theirs == hf) return ours;
+  }
+  return look_up(kLayer, hf);
 }
 
 bool drop_prefix(std::string_view& text, std::string_view prefix) {
@@ -79,11 +78,11 @@ std::string hf_tensor_name(std::string_view file_name, std::string_view family) 
     const size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
     const bool canonical = digits > 0 && digits <= kDigitsMax && (digits == 1 || name[0] != '0');
     if (!canonical || digits == name.size() || name[digits] != '.') return std::string(file_name);
-    const std::string_view found = look_up(kLayer, name.substr(digits + 1), family);
+    const std::string_view found = look_up_layer(name.substr(digits + 1), family);
     if (found.empty()) return std::string(file_name);
     ours.append("blk.").append(name.substr(0, digits)).append(".").append(found);
   } else {
-    const std::string_view found = look_up(kWhole, name, family);
+    const std::string_view found = look_up(kWhole, name);
     if (found.empty()) return std::string(file_name);
     ours = found;
   }
