@@ -1,9 +1,9 @@
-# Tests of the whole: the house rules, and the program from outside (test/e2e, one test a file).
+# Tests of the whole: the house rules, and the program from outside (tests/e2e, one test a file).
 if(NOT STRATA_SANITIZE)
   add_test(NAME ${STRATA_TEST_PREFIX}tidy COMMAND ${CMAKE_SOURCE_DIR}/tools/tidy)
 endif()
 
-file(GLOB e2e CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/e2e/test_*.py)
+file(GLOB e2e CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/e2e/test_*.py)
 if(TARGET strata)
   foreach(file ${e2e})
     cmake_path(GET file STEM name)

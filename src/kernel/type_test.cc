@@ -26,7 +26,7 @@ std::filesystem::path source() {
 }
 
 std::vector<char> golden(const std::string& name) {
-  const auto path = source() / "test/golden/quant" / name;
+  const auto path = source() / "tests/golden/quant" / name;
   std::ifstream in(path, std::ios::binary);
   EXPECT_TRUE(in) << path;
   return {std::istreambuf_iterator<char>(in), {}};

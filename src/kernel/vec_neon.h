@@ -4,7 +4,7 @@ namespace strata::kernel::STRATA_ISA {
 
 static constexpr int kRegisters = 8;
 static constexpr bool kHasBf16Dot = false;
-static constexpr bool kHasInt8Dot = STRATA_DOTPROD;
+static constexpr bool kHasInt8Dot = false;   // SDOT is signed, so dot4 takes two of them
 
 #define STRATA_QUADS STRATA_UNROLL for (int i = 0; i < 4; ++i)
 #define STRATA_MAP(type, expression) \

@@ -6,7 +6,7 @@
 // Loads and stores need no alignment. n counts lanes, 0 <= n <= 16.
 //
 //   kRegisters            how many such vectors fit the register file
-//   kHasInt8Dot           dot4 is one instruction a register; kHasBf16Dot: so is dot2_bf16
+//   kHasInt8Dot           dot4, for all u8, is one instruction a register; kHasBf16Dot: so is dot2_bf16
 //   min max               a if a < b (a > b), else b: NaN in either gives b
 //   round round_i         to nearest even; round_i is unspecified (no trap) outside int32
 //   fma fnma              a * b + c, c - a * b; one rounding where the hardware has it

@@ -1,4 +1,4 @@
-// Renders 70 published templates and compares with Python's jinja2 (test/golden/chat_template).
+// Renders 70 published templates and compares with Python's jinja2 (tests/golden/chat_template).
 #include "model/chat_template.h"
 
 #include <gtest/gtest.h>
@@ -49,9 +49,9 @@ TEST(ChatTemplate, PublishedTemplatesRenderAsInPython) {
   ASSERT_TRUE(std::filesystem::exists(templates()))
       << templates() << " is missing: tools/fetch_models " << templates().parent_path()
       << " templates";
-  const Json cases = Json::parse(read(source_root() / "test/golden/chat_template/cases.json"));
+  const Json cases = Json::parse(read(source_root() / "tests/golden/chat_template/cases.json"));
   // Templates and contexts where the outcome is known to differ, each with the reason.
-  const Json known = Json::parse(read(source_root() / "test/golden/chat_template/known.json"));
+  const Json known = Json::parse(read(source_root() / "tests/golden/chat_template/known.json"));
   int same = 0, total = 0;
   for (const auto& [file, entry] : cases["templates"].items()) {
     const std::string source = read(templates() / file);

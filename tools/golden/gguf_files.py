@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes test/golden/gguf with the reference writer of the format.  pip install gguf==0.19.0 numpy
-usage: tools/golden/gguf_files.py test/golden/gguf"""
+"""Writes tests/golden/gguf with the reference writer of the format.  pip install gguf==0.19.0 numpy
+usage: tools/golden/gguf_files.py tests/golden/gguf"""
 
 import json, sys, zlib
 from pathlib import Path

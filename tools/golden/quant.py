@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes test/golden/quant: block formats as other programs read and write them.
+"""Writes tests/golden/quant: block formats as other programs read and write them.
 
     pip install gguf numpy
     tools/golden/quant.py [path of libggml-base.so]
@@ -16,7 +16,7 @@ import sys
 import gguf
 import numpy as np
 
-OUT = pathlib.Path(__file__).resolve().parents[2] / "test/golden/quant"
+OUT = pathlib.Path(__file__).resolve().parents[2] / "tests/golden/quant"
 # name: where a block has its f16 fields
 SCALES = {
     "Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q2_K": [80, 82],

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes test/golden/rope.json: frequencies as transformers' published code gives them in float64.
+"""Writes tests/golden/rope.json: frequencies as transformers' published code gives them in float64.
 pip install transformers==5.23.0 numpy (torch is not needed: a few array functions stand in for it)
-usage: tools/golden/rope.py > test/golden/rope.json"""
+usage: tools/golden/rope.py > tests/golden/rope.json"""
 
 import json, types
 import numpy as np

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes test/golden/tokenizer/parts.json: small tokenizers of every kind of part, with what the
+"""Writes tests/golden/tokenizer/parts.json: small tokenizers of every kind of part, with what the
 PyPI package `tokenizers` (0.23.3) makes of hard strings. Usage: tokenizer.py OUTPUT"""
 import json
 import random

@@ -1,4 +1,4 @@
-// Every causal golden (test/golden, answers of transformers in float32): in one piece, in chunks,
+// Every causal golden (tests/golden, answers of transformers in float32): in one piece, in chunks,
 // token by token and batched with other prompts, on every instruction set the machine has.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ using Json = nlohmann::json;
 
 std::filesystem::path golden_root() {
   const char* root = std::getenv("STRATA_SOURCE");
-  return std::filesystem::path(root ? root : ".") / "test" / "golden";
+  return std::filesystem::path(root ? root : ".") / "tests" / "golden";
 }
 
 struct Case {

@@ -1,5 +1,5 @@
 // Gemma 2: norms before and after each half, soft caps, alternating sliding windows.
-// Source: arXiv:2408.00118 section 2. Golden: test/golden/gemma2.
+// Source: arXiv:2408.00118 section 2. Golden: tests/golden/gemma2.
 #include "model/arch.h"
 #include "model/family.h"
 

@@ -1,5 +1,5 @@
 // Gemma 3: Gemma 2's norms, QK norms instead of soft caps, five local layers to a global one.
-// Source: arXiv:2503.19786 section 2. Golden: test/golden/gemma3.
+// Source: arXiv:2503.19786 section 2. Golden: tests/golden/gemma3.
 #include "model/arch.h"
 #include "model/family.h"
 

@@ -1,5 +1,5 @@
 // Mistral: Llama's block; the sliding window comes with the hyper-parameters.
-// Source: arXiv:2310.06825 section 2. Golden: test/golden/mistral-window.
+// Source: arXiv:2310.06825 section 2. Golden: tests/golden/mistral-window.
 #include "model/arch.h"
 #include "model/family.h"
 

@@ -1,5 +1,5 @@
 // Qwen2 and Qwen2.5: Llama's block with biases on q, k and v (used where the file has them).
-// Source: arXiv:2407.10671 section 2.2.1. Golden: test/golden/qwen2.
+// Source: arXiv:2407.10671 section 2.2.1. Golden: tests/golden/qwen2.
 #include "model/arch.h"
 #include "model/family.h"
 

@@ -1,5 +1,5 @@
 // Qwen3 dense: Llama's block plus RMSNorm on every query and key head before RoPE.
-// Source: arXiv:2505.09388 section 2. Golden: test/golden/qwen3.
+// Source: arXiv:2505.09388 section 2. Golden: tests/golden/qwen3.
 #include "model/arch.h"
 #include "model/family.h"
 

@@ -1,4 +1,4 @@
-// Mutated files: none may crash, hang or allocate without bound. The longer form is test/fuzz.
+// Mutated files: none may crash, hang or allocate without bound. The longer form is tests/fuzz.
 #include <gtest/gtest.h>
 
 #include "model/format/gguf_writer.h"

@@ -14,10 +14,10 @@
 
 namespace strata::model::testing {
 
-/// test/golden/NAME of the source tree.
+/// tests/golden/NAME of the source tree.
 inline std::string golden(std::string_view name) {
   const char* root = std::getenv("STRATA_SOURCE");
-  return std::string(root ? root : ".") + "/test/golden/" + std::string(name);
+  return std::string(root ? root : ".") + "/tests/golden/" + std::string(name);
 }
 
 /// A real model, fetched by tools/setup; the test that opens a missing one fails with its path.

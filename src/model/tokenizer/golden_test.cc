@@ -1,4 +1,4 @@
-// Ids and texts of the reference implementations (test/golden/tokenizer).
+// Ids and texts of the reference implementations (tests/golden/tokenizer).
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>

@@ -17,7 +17,7 @@ inline std::string source_root() {
   return root ? root : ".";
 }
 inline std::string golden_path(const std::string& name) {
-  return source_root() + "/test/golden/tokenizer/" + name;
+  return source_root() + "/tests/golden/tokenizer/" + name;
 }
 inline std::string test_models() {
   const char* folder = std::getenv("STRATA_TEST_MODELS");
