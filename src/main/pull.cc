@@ -18,9 +18,10 @@ struct Options {
 
 model::Pulled fetch(const Options& o) {
   ProgressBar bar(o.json);
-  return model::pull(o.source, {.name = o.name,
-                                .on_progress = [&](const std::string& file, int64_t bytes,
-                                                   int64_t total) { bar.show(file, bytes, total); }});
+  const auto show = [&](const std::string& file, int64_t bytes, int64_t total) {
+    bar.show(file, bytes, total);
+  };
+  return model::pull(o.source, {.name = o.name, .on_progress = show});
 }
 
 void run(const Options& o) {

@@ -26,12 +26,12 @@ constexpr size_t kErrorShown = 300;   // characters of a server's answer
 
 // Common enough that byte-pair vocabularies hold each as one token.
 constexpr std::array<std::string_view, 64> kWords = {
-    "air",   "apple", "arm",   "baby",  "back",   "ball",  "bank",  "bed",    "bird", "blood", "board",
-    "body",  "book",  "box",   "boy",   "car",    "cat",   "city",  "coast",  "cold", "color", "cow",
-    "dance", "day",   "door",  "dream", "earth",  "east",  "eye",   "face",   "farm", "fire",  "fish",
-    "floor", "food",  "foot",  "game",  "garden", "girl",  "glass", "gold",   "hair", "hand",  "hill",
-    "horse", "house", "ice",   "island", "king",  "lake",  "land",  "light",  "line", "moon",  "music",
-    "night", "ocean", "paper", "river", "road",   "sea",   "stone", "summer", "tree"};
+    "air", "apple", "arm", "baby", "back", "ball", "bank", "bed", "bird", "blood", "board",
+    "body", "book", "box", "boy", "car", "cat", "city", "coast", "cold", "color", "cow",
+    "dance", "day", "door", "dream", "earth", "east", "eye", "face", "farm", "fire", "fish",
+    "floor", "food", "foot", "game", "garden", "girl", "glass", "gold", "hair", "hand", "hill",
+    "horse", "house", "ice", "island", "king", "lake", "land", "light", "line", "moon", "music",
+    "night", "ocean", "paper", "river", "road", "sea", "stone", "summer", "tree"};
 
 std::string random_prompt(uint64_t seed, int words) {
   std::mt19937_64 random(seed);
@@ -90,12 +90,12 @@ class Loader {
     std::vector<Outcome> outcomes(static_cast<size_t>(requests));
     std::vector<std::string> prompts;
     for (int i = 0; i < requests; ++i) prompts.push_back(random_prompt(next_seed(), words_));
-    std::atomic<int> next = 0;
+    std::atomic<size_t> next = 0;
     std::vector<std::thread> streams;
     for (int s = 0; s < concurrency; ++s)
       streams.emplace_back([&] {
-        for (int i; (i = next++) < requests;)
-          outcomes[static_cast<size_t>(i)] = send(prompts[static_cast<size_t>(i)], o_.output_tokens);
+        for (size_t i; (i = next++) < prompts.size();)
+          outcomes[i] = send(prompts[i], o_.output_tokens);
       });
     for (std::thread& t : streams) t.join();
     return summarise(concurrency, outcomes);

@@ -8,7 +8,7 @@ namespace {
 constexpr size_t kMaxEventBytes = 16u << 20;
 constexpr size_t kErrorShown = 300;
 
-/// What follows "name": in the event, without the space before it; empty if there is no such member.
+/// What follows "name": in the event, without the space before it; empty if it has no such member.
 std::string_view after_name(std::string_view event, std::string_view name) {
   const size_t at = event.find(name);
   if (at == event.npos) return {};

@@ -93,7 +93,8 @@ struct StandIn {
         return e.reply(429, "application/json", "{\"error\":{\"message\":\"busy\"}}");
     }
     e.start(200, "text/event-stream");
-    for (int i = 0; i < body["max_tokens"]; ++i) e.send("data: {\"choices\":[{\"text\":\"x\"}]}\n\n");
+    for (int i = 0; i < body["max_tokens"]; ++i)
+      e.send("data: {\"choices\":[{\"text\":\"x\"}]}\n\n");
     const json usage = {{"prompt_tokens", tokens}, {"completion_tokens", body["max_tokens"]}};
     e.send("data: " + json{{"choices", json::array()}, {"usage", usage}}.dump() + "\n\n");
     e.send("data: [DONE]\n\n");
@@ -143,7 +144,7 @@ TEST(LoadTest, FailedRequestsAreCountedApart) {
 
 TEST(LoadTest, OtherMachinesOnlyWhenAllowed) {
   LoadOptions o;
-  for (const char* url : {"http://192.0.2.1:1", "http://127.example:1", "https://example.invalid"}) {
+  for (const char* url : {"http://192.0.2.1:1", "http://127.example:1", "https://a.invalid"}) {
     o.url = url;
     try {
       run_load(o);

@@ -156,7 +156,7 @@ Chosen choose_files(const std::vector<RemoteFile>& files, const std::string& cho
                                                    : choose_gguf(groups, choice);
   for (const RemoteFile& f : chosen.files)
     if (!is_safe_path(f.path))
-      fail(Code::data_loss, "the repository lists a file '{}', which would leave the folder: refused",
+      fail(Code::data_loss, "the repository lists a file '{}', which would leave the folder",
            f.path);
   if (!chosen.folder) check_parts(chosen.files);
   return chosen;

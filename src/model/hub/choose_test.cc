@@ -80,8 +80,8 @@ TEST(Choose, FolderOfSafetensors) {
 }
 
 TEST(Choose, PathsThatLeaveTheFolderAreRefused) {
-  for (const char* path : {"../m-q4_0.gguf", "/m-q4_0.gguf", "a/../../m-q4_0.gguf", "a\\m-q4_0.gguf",
-                           "a//m-q4_0.gguf", "./m-q4_0.gguf", "a\nm-q4_0.gguf"})
+  for (const char* path : {"../m-q4_0.gguf", "/m-q4_0.gguf", "a/../../m-q4_0.gguf",
+                           "a\\m-q4_0.gguf", "a//m-q4_0.gguf", "./m-q4_0.gguf", "a\nm-q4_0.gguf"})
     EXPECT_EQ(refusal(listing({path}), ""), Code::data_loss) << path;
 }
 

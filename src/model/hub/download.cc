@@ -187,11 +187,20 @@ void need_disk_space(const std::string& folder, int64_t bytes) {
     fail(Code::resource_exhausted, "{}: {} bytes are needed and {} free", folder, bytes, available);
 }
 
+/// A failure that brought nothing leaves nothing.
+static void fetch(const Download& d, PartFile& part) {
+  try {
+    Fetcher(d, part).run();
+  } catch (...) {
+    if (part.size() == 0) part.remove();
+    throw;
+  }
+}
+
 void download(const Download& d) {
   PartFile part(d.path);
-  const bool resumed = part.size() > 0;
-  for (bool again = resumed;; again = false) {
-    Fetcher(d, part).run();
+  for (bool again = part.size() > 0;; again = false) {
+    fetch(d, part);
     if (d.sha256.empty()) break;
     const std::string found = part.sha256();
     if (found == d.sha256) break;

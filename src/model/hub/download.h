@@ -1,4 +1,4 @@
-// One file over HTTP: resumed where it was cut, verified, visible under its name only when complete.
+// One file over HTTP: resumed where it was cut, verified, under its name only when complete.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -22,11 +22,11 @@ struct Download {
   double backoff_s = 1;         // before the first repetition; doubles
 };
 
-/// Goes on with PATH.part if it is a part of the same remote file, and repeats a transfer that broke
-/// as long as each of a few attempts brings something.
+/// Goes on with PATH.part if it is a part of the same remote file, and repeats a transfer that
+/// broke until several attempts in a row bring nothing.
 /// Errors: not_found, permission_denied; unavailable (also: another process fetches the file);
-/// resource_exhausted (disk), before anything is fetched where the size is known; data_loss (size or
-/// checksum wrong: the part is removed).
+/// resource_exhausted (disk), before anything is fetched where the size is known; data_loss (size
+/// or checksum wrong: the part is removed).
 void download(const Download& d);
 
 /// Errors: resource_exhausted with both numbers when `bytes` would not fit beside `folder`'s files.

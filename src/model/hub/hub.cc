@@ -31,8 +31,9 @@ std::string endpoint(const Hub& hub) {
 std::string percent_encode(std::string_view path) {
   std::string out;
   for (unsigned char c : path) {
-    if (std::isalnum(c) || std::string_view("-._~/").find(static_cast<char>(c)) != std::string::npos)
-      out += static_cast<char>(c);
+    const char plain = static_cast<char>(c);
+    if (std::isalnum(c) || std::string_view("-._~/").find(plain) != std::string_view::npos)
+      out += plain;
     else
       out += fmt::format("%{:02X}", c);
   }
@@ -59,8 +60,8 @@ void check_status(const net::ClientResponse& r, const Hub& hub, const PullSource
   if (r.status == 404) fail(Code::not_found, "{}: no repository '{}'", hub.name, repository);
   if (r.status == 401 || r.status == 403) {
     fail(Code::permission_denied,
-         "{}: '{}' does not exist or is not open to everyone (status {}): set {} to a token that may "
-         "read it", hub.name, repository, r.status, hub.token_env);
+         "{}: '{}' does not exist or is not open to everyone (status {}): set {} to a token that "
+         "may read it", hub.name, repository, r.status, hub.token_env);
   }
   fail(Code::unavailable, "{} answered with status {}: try again later", url, r.status);
 }

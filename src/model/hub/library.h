@@ -18,8 +18,8 @@ struct LibraryEntry {
 /// Sorted by name. An absent folder is an empty library.
 std::vector<LibraryEntry> library();
 
-/// A path of a model: `name` itself if it exists, else the library's entry of that name (exact, then
-/// without regard to case, then as a unique prefix).
+/// A path of a model: `name` itself if it exists, else the library's entry of that name (exact,
+/// then without regard to case, then as a unique prefix).
 /// Errors: not_found with what the library holds; invalid_argument when several match.
 std::string find_model(const std::string& name);
 

@@ -10,8 +10,8 @@ namespace strata::model {
 
 class PartFile {
  public:
-  /// Opens or creates PATH.part. Errors: unavailable when another process has it; permission_denied;
-  /// unavailable for other failures of the file system.
+  /// Opens or creates PATH.part. Errors: unavailable when another process has it, and for what the
+  /// file system says; permission_denied.
   explicit PartFile(std::string path);
   ~PartFile();
   PartFile(const PartFile&) = delete;

@@ -42,7 +42,8 @@ void name_items(Plan& plan, const std::string& wanted) {
   if (!wanted.empty()) plan.name = wanted;
   if (!is_plain_name(plan.name))
     fail(Code::invalid_argument,
-         "'{}' cannot be a model's name: use letters, digits, '.', '-' and '_' (--name)", plan.name);
+         "'{}' cannot be a model's name: use letters, digits, '.', '-' and '_' (--name)",
+         plan.name);
   if (plan.folder) return;
   for (Item& item : plan.items) item.file = named_file(item.file, plan.name);
 }

@@ -20,8 +20,8 @@ struct Pulled {
 
 /// `source` as in PullSource. Local files are hard links where the file system allows it, else
 /// copies. A model that is complete in the library is left alone.
-/// Errors: those of parse_source, list_files, choose_files and download; already_exists when the name
-/// is another model's; data_loss when a fetched file is not a GGUF file.
+/// Errors: those of parse_source, list_files, choose_files and download; already_exists when the
+/// name is another model's; data_loss when a fetched file is not a GGUF file.
 Pulled pull(const std::string& source, const PullOptions& options);
 
 }  // namespace strata::model

@@ -78,7 +78,8 @@ class Pull : public ::testing::Test {
   ~Pull() override {
     server_.stop(1);
     store_.stop(1);
-    for (const char* name : {"STRATA_HOME", "HF_ENDPOINT", "MS_ENDPOINT", "HF_TOKEN"}) unsetenv(name);
+    for (const char* name : {"STRATA_HOME", "HF_ENDPOINT", "MS_ENDPOINT", "HF_TOKEN"})
+      unsetenv(name);
   }
 
   static std::string parameter(net::Exchange& e, const std::string& name) {
@@ -178,6 +179,7 @@ TEST_F(Pull, WrongChecksumLeavesNothing) {
 
 TEST_F(Pull, WhatIsNotThereOrNotAModel) {
   EXPECT_EQ(failure(url_ + "/plain/none.gguf"), Code::not_found);
+  EXPECT_FALSE(fs::exists(in_library("none.gguf.part")));
   EXPECT_EQ(failure("hf:o/n"), Code::not_found);
   EXPECT_EQ(failure(url_ + "/plain/page.html"), Code::invalid_argument);
   EXPECT_EQ(failure(url_ + "/plain/..%2Fx.gguf"), Code::invalid_argument);

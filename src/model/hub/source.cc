@@ -14,8 +14,8 @@ constexpr size_t kMaxPathBytes = 1024;
 
 [[noreturn]] void bad_source(const std::string& text, std::string_view why) {
   fail(Code::invalid_argument,
-       "'{}' {}; a model comes from a path, https://HOST/FILE.gguf or {}:OWNER/NAME[:FILE or "
-       "quantisation]", text, why, hub_names());
+       "'{}' {}; a model comes from a path, https://HOST/FILE.gguf or HUB:OWNER/NAME[:FILE or "
+       "quantisation], where HUB is one of {}", text, why, hub_names());
 }
 
 bool is_url(const std::string& text) {

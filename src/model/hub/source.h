@@ -5,8 +5,8 @@
 
 namespace strata::model {
 
-/// "PATH", "http(s)://HOST/FILE.gguf", "HUB:OWNER/NAME" or "HUB:OWNER/NAME:CHOICE", where CHOICE is a
-/// file of the repository or a quantisation ("q4_k_m").
+/// "PATH", "http(s)://HOST/FILE.gguf", "HUB:OWNER/NAME" or "HUB:OWNER/NAME:CHOICE", where CHOICE is
+/// a file of the repository or a quantisation ("q4_k_m").
 struct PullSource {
   enum class Kind { local, url, hub };
   Kind kind = Kind::local;

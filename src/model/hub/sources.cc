@@ -1,5 +1,4 @@
-// The hubs that are known. Both serve plain HTTP: a listing with sizes and checksums, and files that
-// can be fetched in ranges.
+// The hubs that are known. Each serves a listing with sizes and checksums, and files in ranges.
 #include <nlohmann/json.hpp>
 
 #include "model/hub/hub.h"
