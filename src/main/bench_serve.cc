@@ -9,9 +9,9 @@
 namespace strata {
 namespace {
 
-using serve::Distribution, serve::LoadLevel;
+using serve::LoadLevel;
 
-nlohmann::json distribution_json(const Distribution& d) {
+nlohmann::json to_json(const serve::Distribution& d) {
   return {{"mean", d.mean}, {"p50", d.p50}, {"p90", d.p90}, {"p99", d.p99}, {"max", d.max}};
 }
 
@@ -19,8 +19,8 @@ nlohmann::json level_json(const LoadLevel& l) {
   return {{"concurrency", l.concurrency}, {"requests", l.requests}, {"errors", l.errors},
           {"seconds", l.seconds}, {"prompt_tokens", l.prompt_tokens},
           {"output_tokens", l.output_tokens}, {"output_tok_s", l.output_tok_s},
-          {"ttft_ms", distribution_json(l.ttft_ms)}, {"itl_ms", distribution_json(l.itl_ms)},
-          {"e2e_ms", distribution_json(l.e2e_ms)}};
+          {"ttft_ms", to_json(l.ttft_ms)}, {"itl_ms", to_json(l.itl_ms)},
+          {"e2e_ms", to_json(l.e2e_ms)}};
 }
 
 void print_level(const LoadLevel& l, FILE* to) {
@@ -32,11 +32,12 @@ void print_level(const LoadLevel& l, FILE* to) {
 }
 
 void run(const serve::LoadOptions& o, bool json) {
-  const auto levels = serve::run_load(o, [&](auto& l) { print_level(l, json ? stderr : stdout); });
-  if (!json) return;
   nlohmann::json out = {{"levels", nlohmann::json::array()}};
-  for (const LoadLevel& l : levels) out["levels"].push_back(level_json(l));
-  fmt::print("{}\n", out.dump());
+  serve::run_load(o, [&](const LoadLevel& l) {
+    print_level(l, json ? stderr : stdout);
+    out["levels"].push_back(level_json(l));
+  });
+  if (json) fmt::print("{}\n", out.dump());
 }
 
 void add(CLI::App& app) {
@@ -48,8 +49,8 @@ void add(CLI::App& app) {
   c->add_option("--url", o->url, "the server")->required();
   c->add_option("--model", o->model, "model to ask for");
   c->add_option("--concurrency", o->concurrency, "streams, one level each")->delimiter(',');
-  c->add_option("--prompt-tokens", o->prompt_tokens);
-  c->add_option("--output-tokens", o->output_tokens);
+  c->add_option("--prompt-tokens", o->prompt_tokens)->capture_default_str();
+  c->add_option("--output-tokens", o->output_tokens)->capture_default_str();
   c->add_option("--requests", o->requests, "a level (default: two a stream)");
   c->add_option("--api-key", o->api_key)->envname("STRATA_API_KEY");
   c->add_option("--seed", o->seed, "of the prompts (default: another each time)");

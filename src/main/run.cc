@@ -11,10 +11,6 @@
 namespace strata {
 namespace {
 
-// Where the publisher says nothing: what makes small quantised models neither dull nor erratic.
-constexpr float kTemperature = 0.7f, kTopP = 0.95f;
-constexpr int kTopK = 40;
-
 struct Options {
   ModelOptions model;
   ChatOptions chat;
@@ -38,11 +34,10 @@ void run(const Options& o) {
 void add(CLI::App& app) {
   auto o = std::make_shared<Options>();
   engine::SamplingParams& s = o->chat.sampling;
-  s.temperature = kTemperature;
-  s.top_p = kTopP;
-  s.top_k = kTopK;
+  // Keeps small quantised models neither dull nor erratic.
+  s.temperature = 0.7f, s.top_p = 0.95f, s.top_k = 40;
   CLI::App* c = add_command(app, "run", "talk to a model in the terminal",
-                            "strata run MODEL\n  strata run MODEL \"Why is the sky blue?\"");
+                            "strata run MODEL \"Why is the sky blue?\"");
   add_model_options(*c, o->model);
   c->add_option("prompt", o->prompt, "answer this and end (also from standard input)");
   c->add_option("--system", o->chat.system, "instruction before the conversation");

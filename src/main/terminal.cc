@@ -34,11 +34,13 @@ void print_prompt(const std::string& prompt) {
 }
 
 /// A line without editing, byte by byte as read(2) has it, so that a signal shows as EINTR.
-LineReader::Result read_plain(std::string& line) {
+LineReader::Result read_plain(const std::string& prompt, std::string& line) {
+  if (isatty(STDIN_FILENO)) print_prompt(prompt);
   line.clear();
   for (char c; line.size() < kMaxLine;) {
     const ssize_t n = read(STDIN_FILENO, &c, 1);
-    if (n < 0 && errno == EINTR) return LineReader::Result::interrupted;
+    if (n < 0 && errno == EINTR && InterruptGuard::taken()) return LineReader::Result::interrupted;
+    if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return line.empty() ? LineReader::Result::end : LineReader::Result::line;
     if (c == '\n') break;
     line += c;
@@ -94,12 +96,9 @@ struct LineReader::Impl {
 };
 
 LineReader::Result LineReader::read(const std::string& prompt, std::string& line) {
-  if (!impl_->edit) {
-    if (isatty(STDIN_FILENO)) print_prompt(prompt);
-    return read_plain(line);
-  }
+  if (!impl_->edit) return read_plain(prompt, line);
   impl_->prompt = prompt;
-  InterruptGuard::taken();
+  InterruptGuard::taken();   // one that came too late for the answer
   int count = 0;
   const char* text = el_gets(impl_->edit, &count);
   if (InterruptGuard::taken()) {
@@ -123,8 +122,7 @@ void LineReader::remember(const std::string& line) {
 struct LineReader::Impl {};
 
 LineReader::Result LineReader::read(const std::string& prompt, std::string& line) {
-  if (isatty(STDIN_FILENO)) print_prompt(prompt);
-  return read_plain(line);
+  return read_plain(prompt, line);
 }
 
 void LineReader::remember(const std::string&) {}
