@@ -58,8 +58,8 @@ Isa isa_from_name(std::string_view name) {
   for (Isa isa : isa_available())
     if (isa_name(isa) == name) return isa;
   fail(Code::invalid_argument,
-       "STRATA_ISA: this machine has no instruction set '{}'; it runs {}. Use one of these or unset "
-       "STRATA_ISA",
+       "STRATA_ISA: this machine has no instruction set '{}'; it runs {}. Use one of these or "
+       "unset STRATA_ISA",
        name, list_of_available());
 }
 

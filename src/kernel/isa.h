@@ -6,7 +6,7 @@
 //     #define STRATA_LEVELS_FLOAT              // which levels it wants, see below
 //     #include "kernel/isa.h"
 //     #ifndef STRATA_DISPATCH
-//     namespace strata::kernel::STRATA_ISA {   // once per level: F, I, M of that level are in scope
+//     namespace strata::kernel::STRATA_ISA {   // once per level, with its F, I and M
 //     static void run(const float* x, float* out) { ... }
 //     }
 //     #else
@@ -83,7 +83,8 @@
 #if defined(STRATA_LEVELS_INT) || defined(STRATA_LEVELS_ALL)
 #define STRATA_ISA avx512_vnni
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi,avx2,fma,f16c")
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")
+#pragma GCC target("avx512vnni,avx512vbmi")
 #include STRATA_KERNEL
 #pragma GCC pop_options
 #undef STRATA_ISA
@@ -94,7 +95,8 @@
 #if defined(STRATA_LEVELS_BF16) || defined(STRATA_LEVELS_ALL)
 #define STRATA_ISA avx512_bf16
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi,avx512bf16,avx2,fma,f16c")
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")
+#pragma GCC target("avx512vnni,avx512vbmi,avx512bf16")
 #include STRATA_KERNEL
 #pragma GCC pop_options
 #undef STRATA_ISA

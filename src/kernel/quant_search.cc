@@ -38,7 +38,8 @@ struct Best {
   float d = 0;
 };
 
-// Tries inverse scales (base + k step) / extreme; code_of(x inverse) is the value a code stands for.
+// Tries inverse scales (base + k step) / extreme; code_of(x inverse) is the value
+// that the code stands for.
 template <class CodeOf>
 Best search(const float* x, int count, float base, float step, CodeOf code_of) {
   const float top = extreme(x, count);

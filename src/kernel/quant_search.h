@@ -1,8 +1,8 @@
 // The scale of a block that loses least: a search around the scale the extreme value asks for.
 //
-// The extreme value decides a naive scale although one value in 32 has it. Each candidate scale gives
-// codes, the codes give a better scale by least squares, and the candidate with the smallest sum of
-// squared errors wins.
+// The extreme value decides a naive scale although one value in 32 has it. Each candidate scale
+// gives codes, the codes give a better scale by least squares, and the candidate with the smallest
+// sum of squared errors wins.
 #pragma once
 #include <cstdint>
 

@@ -153,9 +153,10 @@ TEST_P(ByFormat, HostileValues) {
 TEST_P(ByFormat, ErrorIsWithinAStep) {
   const TypeInfo& t = info(GetParam());
   // Half a step of the naive scale, widened by what the search and the six-bit scales may cost.
-  const std::map<Type, float> steps = {{Type::q8_0, 254.f}, {Type::q4_0, 16.f}, {Type::q4_1, 15.f},
-                                       {Type::q5_0, 32.f},  {Type::q5_1, 31.f}, {Type::q4_k, 15.f},
-                                       {Type::q5_k, 31.f},  {Type::q6_k, 64.f}, {Type::iq4_nl, 12.f}};
+  const std::map<Type, float> steps = {
+      {Type::q8_0, 254.f}, {Type::q4_0, 16.f}, {Type::q4_1, 15.f},
+      {Type::q5_0, 32.f},  {Type::q5_1, 31.f}, {Type::q4_k, 15.f},
+      {Type::q5_k, 31.f},  {Type::q6_k, 64.f}, {Type::iq4_nl, 12.f}};
   if (!steps.contains(t.type)) return;
   std::mt19937 rng(11);
   std::uniform_real_distribution<float> uniform(-1, 1);

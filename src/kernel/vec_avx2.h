@@ -1,4 +1,6 @@
 // Two 256-bit registers per vector; the contract is in vec_scalar.h.
+#pragma once
+
 namespace strata::kernel::avx2 {
 
 static constexpr int kRegisters = 8;

@@ -1,5 +1,6 @@
-// One 512-bit register per vector; the contract is in vec_scalar.h. Serves three levels: STRATA_VNNI
-// and STRATA_BF16 say which dot products the hardware has. No include guard: once per level.
+// One 512-bit register per vector; the contract is in vec_scalar.h. Serves three levels:
+// STRATA_VNNI and STRATA_BF16 say which dot products the hardware has. No include guard: once per
+// level.
 //
 // gcc 12 copies the accumulators of the VNNI and BF16 intrinsics to and fro inside loops, and warns
 // of uninitialised values inside its own AVX-512 header; hence the asm and the pragma.

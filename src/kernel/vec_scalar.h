@@ -6,12 +6,13 @@
 // Loads and stores need no alignment. n counts lanes, 0 <= n <= 16.
 //
 //   kRegisters            how many such vectors fit the register file
-//   kHasInt8Dot           dot4, for all u8, is one instruction a register; kHasBf16Dot: so is dot2_bf16
+//   kHasInt8Dot           dot4, for all u8, is one instruction a register
+//   kHasBf16Dot           so is dot2_bf16
 //   min max               a if a < b (a > b), else b: NaN in either gives b
 //   round round_i         to nearest even; round_i is unspecified (no trap) outside int32
 //   fma fnma              a * b + c, c - a * b; one rounding where the hardware has it
-//   load_once             I::load, in program order and never repeated: for streams from memory, whose
-//                         prefetcher wants lines touched in ascending order
+//   load_once             I::load, in program order and never repeated: for streams from memory,
+//                         whose prefetcher wants lines touched in ascending order
 //   select(m, a, b)       m ? a : b
 //   reduce_add            ((i + i+8) + (+4)) + (+2)) + (+1): the same order at every level
 //   scale_exp2(x, n)      x * 2^n, rounded once, |n| <= 252
@@ -29,6 +30,8 @@
 //   store_s8              16 int32 saturated to 16 bytes
 //
 // A kernel may hold the register-tile in an array (F acc[6]) if its loops carry STRATA_UNROLL.
+#pragma once
+
 namespace strata::kernel::scalar {
 
 static constexpr int kRegisters = 4;

@@ -214,8 +214,10 @@ TEST_P(Vec, FloatArithmetic) {
     STRATA_CHECK_BINARY(float, f_sub, a, b, [](float x, float y) { return x - y; });
     STRATA_CHECK_BINARY(float, f_mul, a, b, [](float x, float y) { return x * y; });
     STRATA_CHECK_BINARY(float, f_div, a, b, [](float x, float y) { return x / y; });
-    STRATA_CHECK_BINARY(float, m_and, a, b, [](float x, float y) { return x < y && x < 0 ? x : y; });
-    STRATA_CHECK_BINARY(float, m_or, a, b, [](float x, float y) { return x < y || x < 0 ? x : y; });
+    const auto both = [](float x, float y) { return x < y && x < 0 ? x : y; };
+    const auto either = [](float x, float y) { return x < y || x < 0 ? x : y; };
+    STRATA_CHECK_BINARY(float, m_and, a, b, both);
+    STRATA_CHECK_BINARY(float, m_or, a, b, either);
     const Floats c = random_floats(100);
     Floats sum(16), difference(16);
     STRATA_PICK(f_fma)(a.data(), b.data(), c.data(), sum.data(), difference.data());
@@ -310,7 +312,8 @@ TEST_P(Vec, ScaleExp2) {
     STRATA_PICK(f_scale_exp2)(x.data(), exponent.data(), y.data());
     for (size_t i = 0; i < 16; ++i) {
       const float expected = std::ldexp(x[i], exponent[i]);
-      EXPECT_LE(ulps(y[i], expected), std::fabs(expected) < 1e-37f ? 1 : 0) << x[i] << " " << exponent[i];
+      const int limit = std::fabs(expected) < 1e-37f ? 1 : 0;
+      EXPECT_LE(ulps(y[i], expected), limit) << x[i] << " " << exponent[i];
     }
   }
 }
@@ -338,8 +341,10 @@ TEST_P(Vec, Integers) {
     STRATA_CHECK_BINARY(int32_t, i_add32, a, b, [u](int32_t x, int32_t y) { return u(x) + u(y); });
     STRATA_CHECK_BINARY(int32_t, i_sub32, a, b, [u](int32_t x, int32_t y) { return u(x) - u(y); });
     STRATA_CHECK_BINARY(int32_t, i_mul32, a, b, [u](int32_t x, int32_t y) { return u(x) * u(y); });
-    STRATA_CHECK_BINARY(int32_t, i_min32, a, b, [](int32_t x, int32_t y) { return std::min(x, y); });
-    STRATA_CHECK_BINARY(int32_t, i_max32, a, b, [](int32_t x, int32_t y) { return std::max(x, y); });
+    const auto smaller = [](int32_t x, int32_t y) { return std::min(x, y); };
+    const auto larger = [](int32_t x, int32_t y) { return std::max(x, y); };
+    STRATA_CHECK_BINARY(int32_t, i_min32, a, b, smaller);
+    STRATA_CHECK_BINARY(int32_t, i_max32, a, b, larger);
     STRATA_CHECK_BINARY(int32_t, i_gt32, a, b, [](int32_t x, int32_t y) { return x > y ? x : 0; });
     STRATA_CHECK_BINARY(int32_t, i_eq32, a, b, [](int32_t x, int32_t y) { return x == y ? x : 7; });
     STRATA_CHECK_BINARY(int32_t, i_add8, a, b, by_byte([](uint8_t x, uint8_t y) { return x + y; }));

@@ -23,7 +23,8 @@ struct Q4_1 {
   uint8_t q[16];
 };
 
-/// x[i] = d (q - 16); low four bits as in Q4_0, the fifth is bit i of `high` (bit 0 of byte 0 first).
+/// x[i] = d (q - 16); low four bits as in Q4_0, the fifth is bit i of `high` (bit 0 of byte 0 is
+/// the first).
 struct Q5_0 {
   uint16_t d;
   uint8_t high[4];
@@ -88,8 +89,8 @@ struct IQ4_NL {
 };
 
 /// 8 groups of 32: x = d (scale - 32) kIq4Values[q]; a group's 16 bytes as in IQ4_NL. Six-bit
-/// scales: low four bits of scale s are nibble s % 2 of scale_low[s / 2], the top two are bits 2s of
-/// scale_high.
+/// scales: the low four bits of scale s are nibble s % 2 of scale_low[s / 2], the top two are bits
+/// 2s and 2s + 1 of scale_high.
 struct IQ4_XS {
   uint16_t d;
   uint16_t scale_high;

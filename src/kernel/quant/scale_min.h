@@ -1,8 +1,8 @@
 // The eight six-bit scales and eight six-bit minima that Q4_K and Q5_K keep in 12 bytes.
 //
-// Groups 0..3: scale in the low six bits of byte s, minimum in those of byte 4 + s. Groups 4..7: byte
-// 4 + s holds the low four bits of the scale (low nibble) and of the minimum (high nibble); their top
-// two bits are the top bits of byte s - 4 and of byte s.
+// Groups 0..3: scale in the low six bits of byte s, minimum in those of byte 4 + s. Groups 4..7:
+// byte 4 + s holds the low four bits of the scale (low nibble) and of the minimum (high nibble);
+// their top two bits are the top bits of byte s - 4 and of byte s.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -35,7 +35,7 @@ inline void pack_scale_min(const ScaleMin& r, uint8_t* p) {
   }
 }
 
-/// One block of 256 values x ~= d scale q - d_min min, q in [0, n], by a search in every group of 32.
+/// One block of 256 values x ~= d scale q - d_min min, q in [0, n], by a search in each group.
 struct ScaleMinFit {
   uint16_t d, d_min;
   ScaleMin six;
