@@ -61,8 +61,9 @@ Footprint footprint_of(const Graph& g, const MemoryPlan& plan, int threads,
   return f;
 }
 
-Graph run_passes(Graph graph, bool exact) {
-  for (const Pass& pass : passes(exact)) pass.run(graph);
+Graph run_passes(Graph graph, const ExecutorOptions& options) {
+  if (options.fuse)
+    for (const Pass& pass : passes(options.exact)) pass.run(graph);
   return graph;
 }
 
@@ -346,11 +347,11 @@ struct Executor::Impl {
 };
 
 Executor::Executor(Graph graph, ThreadPool& pool, const ExecutorOptions& options)
-    : impl_(std::make_unique<Impl>(run_passes(std::move(graph), options.exact), pool, options)) {}
+    : impl_(std::make_unique<Impl>(run_passes(std::move(graph), options), pool, options)) {}
 Executor::~Executor() = default;
 
 Footprint Executor::footprint(const Graph& graph, int threads, const ExecutorOptions& options) {
-  const Graph compiled = run_passes(graph, options.exact);
+  const Graph compiled = run_passes(graph, options);
   const MemoryPlan plan = plan_memory(compiled, options.max_tokens, options.max_outputs);
   return footprint_of(compiled, plan, threads, options);
 }

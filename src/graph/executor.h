@@ -31,6 +31,7 @@ struct ExecutorOptions {
   int64_t kv_blocks = 0;                           // kernel::kKvBlock positions each
   kernel::KvType kv_type = kernel::KvType::f16;
   bool exact = false;                              // activations in float32
+  bool fuse = true;                                // false: the graph as declared (for comparison)
 };
 
 /// Bytes that an executor will allocate.
