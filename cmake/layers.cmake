@@ -32,6 +32,11 @@ function(strata_layer name)
   endif()
 endfunction()
 
+set(STRATA_TEST_SHORT 0)
+if(STRATA_SANITIZE OR CMAKE_CROSSCOMPILING)
+  set(STRATA_TEST_SHORT 1)
+endif()
+
 # STRATA_TEST_SHORT is 1 where the build is slow (sanitizers, emulation): loops go fewer rounds.
 function(strata_test_program name tests layers)
   set(program strata_test_${name})
@@ -40,7 +45,7 @@ function(strata_test_program name tests layers)
   strata_link_layers(${program} ${layers})
   target_link_libraries(${program} PRIVATE GTest::gtest GTest::gtest_main)
   target_compile_definitions(${program} PRIVATE
-    STRATA_TEST_SHORT=$<OR:$<BOOL:${STRATA_SANITIZE}>,$<BOOL:${CMAKE_CROSSCOMPILING}>>)
+    STRATA_TEST_SHORT=${STRATA_TEST_SHORT})
   gtest_discover_tests(${program} TEST_PREFIX "${STRATA_TEST_PREFIX}${name}."
                        DISCOVERY_TIMEOUT 60
                        PROPERTIES TIMEOUT ${STRATA_TEST_TIMEOUT}

@@ -12,7 +12,7 @@ if(TARGET strata)
     add_test(NAME ${test} COMMAND ${CMAKE_CROSSCOMPILING_EMULATOR}
              ${CMAKE_SOURCE_DIR}/build/venv/bin/python -m pytest -q -p no:cacheprovider ${file})
     set(environment STRATA_SOURCE=${CMAKE_SOURCE_DIR} STRATA_BINARY=$<TARGET_FILE:strata>
-                    STRATA_TEST_SHORT=$<BOOL:${STRATA_SANITIZE}>)
+                    STRATA_TEST_SHORT=${STRATA_TEST_SHORT})
     set_tests_properties(${test} PROPERTIES TIMEOUT 900 ENVIRONMENT "${environment}")
   endforeach()
 endif()

@@ -57,7 +57,8 @@ Footprint footprint_of(const Graph& g, const MemoryPlan& plan, int threads,
   Footprint f;
   f.weights = weight_footprint(g);
   f.activations = plan.shared_bytes + plan.private_bytes * threads;
-  for (const CacheSpec& spec : g.caches) f.kv_block += layout_of(spec, options.kv_type).block_bytes();
+  for (const CacheSpec& spec : g.caches)
+    f.kv_block += layout_of(spec, options.kv_type).block_bytes();
   return f;
 }
 
@@ -106,12 +107,13 @@ struct Executor::Impl {
         sizes(footprint_of(graph, plan, p.size(), o)) {
     const size_t needed = sizes.total(options.kv_blocks), available = memory_available();
     if (needed > available) {
-      throw Error(Code::resource_exhausted,
-                  fmt::format("not enough memory: the model needs {} bytes (weights {}, activations "
-                              "{}, {} KV blocks of {}), {} are available; choose a smaller model, "
-                              "context or --kv-cache-bytes",
-                              needed, sizes.weights, sizes.activations, options.kv_blocks,
-                              sizes.kv_block, available));
+      throw Error(
+          Code::resource_exhausted,
+          fmt::format("not enough memory: the model needs {} bytes (weights {}, activations "
+                      "{}, {} KV blocks of {}), {} are available; choose a smaller model, "
+                      "context or --kv-cache-bytes",
+                      needed, sizes.weights, sizes.activations, options.kv_blocks, sizes.kv_block,
+                      available));
     }
     weights = Arena(sizes.weights + 64);
     shared = Memory(std::max<size_t>(plan.shared_bytes, 64));

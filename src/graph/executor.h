@@ -9,8 +9,8 @@
 
 namespace strata::graph {
 
-/// One sequence's part of a batch: rows [first_token, first_token + n_token) of Batch::tokens, which
-/// continue n_past positions already in the cache.
+/// One sequence's part of a batch: rows [first_token, first_token + n_token) of Batch::tokens,
+/// which continue n_past positions already in the cache.
 struct SequenceSlice {
   int64_t first_token = 0;
   int n_token = 0;

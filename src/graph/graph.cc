@@ -117,7 +117,8 @@ Tensor Graph::merge(Tensor x) {
 Tensor Graph::rope(Tensor x, int rope) {
   const Value in = values[x.value];
   if (ropes[rope].d > in.d) {
-    fail(Code::data_loss, "rotary embedding over {} dimensions of heads of {}", ropes[rope].d, in.d);
+    fail(Code::data_loss, "rotary embedding over {} dimensions of heads of {}", ropes[rope].d,
+         in.d);
   }
   Node node{.op = Op::rope, .in = {x.value}};
   node.rope = rope;
@@ -127,8 +128,9 @@ Tensor Graph::rope(Tensor x, int rope) {
 Tensor Graph::attention(Tensor q, Tensor k, Tensor v, float scale, float softcap, int window) {
   const Value vq = values[q.value], vk = values[k.value], vv = values[v.value];
   if (vq.d != vk.d || vk.heads != vv.heads || vk.heads < 1 || vq.heads % vk.heads != 0) {
-    fail(Code::data_loss, "attention over {} query heads of {}, {} key heads of {} and {} value heads",
-         vq.heads, vq.d, vk.heads, vk.d, vv.heads);
+    fail(Code::data_loss,
+         "attention over {} query heads of {}, {} key heads of {} and {} value heads", vq.heads,
+         vq.d, vk.heads, vk.d, vv.heads);
   }
   Node node{.op = Op::attention, .in = {q.value, k.value, v.value}};
   node.scale = scale;

@@ -86,9 +86,11 @@ Graph build(const FakeSource& s) {
     q = g.rope(g.rms_norm(q, "q_norm", 1e-6f, 1), rope);
     k = g.rope(g.rms_norm(k, "k_norm", 1e-6f, 1), rope);
     const Tensor mix = g.merge(g.attention(q, k, v, 0.25f, 30, layer == 0 ? 5 : 0));
-    x = g.add(x, layer == 0 ? g.linear(mix, "o") : g.rms_norm(g.linear(mix, "o"), "norm3", 1e-6f, 0));
+    x = g.add(x,
+              layer == 0 ? g.linear(mix, "o") : g.rms_norm(g.linear(mix, "o"), "norm3", 1e-6f, 0));
     const Tensor z = g.rms_norm(x, "norm2", 1e-6f, 0);
-    x = g.add(x, g.linear(g.glu(kernel::Act::silu, g.linear(z, "gate"), g.linear(z, "up")), "down"));
+    x = g.add(x,
+              g.linear(g.glu(kernel::Act::silu, g.linear(z, "gate"), g.linear(z, "up")), "down"));
   }
   g.layer(kNone);
   g.output(g.softcap(g.linear(g.rms_norm(g.select(x), "out_norm", 1e-6f, 0), "head"), 20));

@@ -10,15 +10,16 @@ namespace strata::graph {
 /// Per-head norm and rotary embedding of q and k move into the attention node that reads them: one
 /// pass over q and k, and k goes straight to the cache.
 void fuse_attention_input(Graph& graph);
-/// glu(linear(x, gate), linear(x, up)) becomes linear_glu(x): each thread activates the rows it made.
+/// glu(linear(x, gate), linear(x, up)) becomes linear_glu(x): each thread activates the rows it
+/// made.
 void fuse_glu(Graph& graph);
 /// Linears that read the same value become one node with several weights (QKV): one hand-out of
 /// work, one barrier.
 void fuse_linear(Graph& graph);
 /// add(x, f(y)) with f a linear or a norm becomes f(y) + residual x, in x's memory.
 void fuse_residual(Graph& graph);
-/// Inputs of block-quantised linears are quantised to int8 records once, by the norm that makes them
-/// or by a quantise node of their own. Left out in exact precision.
+/// Inputs of block-quantised linears are quantised to int8 records once, by the norm that makes
+/// them or by a quantise node of their own. Left out in exact precision.
 void quantise_input(Graph& graph);
 
 struct Pass {

@@ -80,7 +80,7 @@ void codes(Type type, const uint8_t* p, int b, uint32_t (&u)[8]) {
   STRATA_CHECK(false);
 }
 
-// The inverse of layout/code.h.
+// The inverse of layout/unpack.h.
 void merge(int bits, const uint32_t (&u)[8], uint32_t (&line)[8]) {
   switch (bits) {
     case 2:

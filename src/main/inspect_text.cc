@@ -106,7 +106,8 @@ std::string plan_text(const graph::Graph& g) {
     barriers += !graph::quantises(g, node) + (node.op == graph::Op::attention);
   }
   return fmt::format(
-      "\n== memory plan\n{} activation bytes for {} tokens and {} outputs, {} a thread; {} barriers "
+      "\n== memory plan\n{} activation bytes for {} tokens and {} outputs, {} a thread; {} "
+      "barriers "
       "a decode step\n",
       plan.shared_bytes, defaults.max_tokens, defaults.max_outputs, plan.private_bytes, barriers);
 }

@@ -27,7 +27,8 @@ struct Arch {
 };
 
 /// Embedding, blocks, final norm and head: everything around the blocks is common.
-/// Errors: data_loss naming a missing or misshapen tensor; unimplemented for an unknown architecture.
+/// Errors: data_loss naming a missing or misshapen tensor; unimplemented for an unknown
+/// architecture.
 graph::Graph build_graph(const Arch& arch, const Hyper& hyper, const graph::WeightSource& source);
 
 /// Names of all registered architectures, sorted, for messages and docs.

@@ -14,10 +14,10 @@ class ChatTemplate {
   ChatTemplate(ChatTemplate&&) noexcept;
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
 
-  /// `context_json`: an object with messages, tools, add_generation_prompt, bos_token, eos_token and
-  /// whatever chat_template_kwargs adds; keys keep their order. Bounded by fuel and output size.
-  /// `now` ("2026-01-02T03:04:05") is what strftime_now sees; empty: the local time.
-  /// Errors: invalid_argument with what the template raised. Thread-safe.
+  /// `context_json`: an object with messages, tools, add_generation_prompt, bos_token, eos_token
+  /// and whatever chat_template_kwargs adds; keys keep their order. Bounded by fuel and output
+  /// size. `now` ("2026-01-02T03:04:05") is what strftime_now sees; empty: the local time. Errors:
+  /// invalid_argument with what the template raised. Thread-safe.
   std::string render(std::string_view context_json, std::string_view now = {}) const;
   const std::string& source() const { return source_; }
 

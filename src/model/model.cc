@@ -10,8 +10,8 @@
 namespace strata::model {
 namespace {
 
-// The template of an HF folder: chat_template.jinja, or the field of tokenizer_config.json, which is
-// text or a list of named templates.
+// The template of an HF folder: chat_template.jinja, or the field of tokenizer_config.json, which
+// is text or a list of named templates.
 std::string hf_template(const Store& store) {
   if (std::string text = store.side_file("chat_template.jinja"); !text.empty()) return text;
   const std::string config = store.side_file("tokenizer_config.json");

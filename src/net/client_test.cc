@@ -80,7 +80,8 @@ TEST(Client, StreamsPartsAsTheyArrive) {
   std::promise<void> got_first;
   ScriptedServer server([&](int client) {
     ScriptedServer::read_header(client);
-    ScriptedServer::write(client, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\ndata: 1\r\n");
+    ScriptedServer::write(client,
+                          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\ndata: 1\r\n");
     // Comes on only when the client has seen the first part.
     ASSERT_EQ(got_first.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
     ScriptedServer::write(client, "7\r\ndata: 2\r\n0\r\n\r\n");

@@ -79,7 +79,9 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   std::string error_body(int status, std::string_view message) const {
     return site_.error_body ? site_.error_body(status, message) : std::string(message) + "\n";
   }
-  std::string_view error_type() const { return site_.error_body ? "application/json" : "text/plain"; }
+  std::string_view error_type() const {
+    return site_.error_body ? "application/json" : "text/plain";
+  }
 
   /// Closes the socket if `time` passes before the next call; `expired_` tells that it did.
   void expire_after(Clock::duration time);
@@ -406,8 +408,8 @@ awaitable<bool> Session::write_error(int status, std::string_view message) {
   co_return co_await write(format_head(head, {.keep_alive = false}), body);
 }
 
-/// Ends our side and takes in what the client still sends: closing with unread input would reset the
-/// connection, and the client might lose the response.
+/// Ends our side and takes in what the client still sends: closing with unread input would reset
+/// the connection, and the client might lose the response.
 awaitable<void> Session::linger() {
   ErrorCode ec;
   socket_.shutdown(tcp::socket::shutdown_send, ec);

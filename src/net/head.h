@@ -22,8 +22,8 @@ struct Framing {
   bool chunked() const { return minor_version >= 1; }
 };
 
-/// Status line and headers up to and with the empty line. Control characters in names and values are
-/// left out: no value can start another header.
+/// Status line and headers up to and with the empty line. Control characters in names and values
+/// are left out: no value can start another header.
 std::string format_head(const Head& head, const Framing& framing);
 
 std::string_view reason_phrase(int status);

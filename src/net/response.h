@@ -25,8 +25,8 @@ class Response {
   void abandon();
 
   // The connection's side.
-  /// `wake` is called, from any thread and with a lock held, when there is something to take; it must
-  /// only post.
+  /// `wake` is called, from any thread and with a lock held, when there is something to take; it
+  /// must only post.
   void attach(std::function<void()> wake);
   void detach();
   struct Output {

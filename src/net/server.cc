@@ -81,8 +81,9 @@ void Server::Impl::bind() {
   if (!ec) acceptor.bind(endpoint, ec);
   if (!ec) acceptor.listen(accept_backlog, ec);
   if (ec == asio::error::address_in_use)
-    fail(Code::unavailable, "port {} on {} is in use: stop what listens there or choose another port",
-         port_wanted, host);
+    fail(Code::unavailable,
+         "port {} on {} is in use: stop what listens there or choose another port", port_wanted,
+         host);
   if (ec == asio::error::access_denied)
     fail(Code::permission_denied, "may not listen on port {}: ports below 1024 need privileges",
          port_wanted);

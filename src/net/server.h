@@ -63,8 +63,8 @@ class Server {
   /// `path` may contain {name} segments and end with {name...}, which takes the rest of the path.
   /// HEAD is answered by the GET route. Unknown path: 404, wrong method: 405, as `error_body` says.
   void route(std::string_view method, std::string_view path, Handler handler);
-  /// Body of errors the server itself answers (404, 405, 413, 400 ...) and of a strata::Error thrown
-  /// by a handler: status, message -> JSON.
+  /// Body of errors the server itself answers (404, 405, 413, 400 ...) and of a strata::Error
+  /// thrown by a handler: status, message -> JSON.
   void on_error(std::function<std::string(int, std::string_view)> error_body);
   /// Runs for every request, before it is routed; returns false after having replied
   /// (authentication, CORS preflight).

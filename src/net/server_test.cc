@@ -127,7 +127,8 @@ TEST_F(ServerTest, FilterAndDecoration) {
     x.reply(401, "text/plain", "who?");
     return false;
   });
-  server->decorate([](const Request& r, Headers& headers) { headers.emplace_back("X-Path", r.path); });
+  server->decorate(
+      [](const Request& r, Headers& headers) { headers.emplace_back("X-Path", r.path); });
   server->route("GET", "/a", [](auto x) { x->reply(200, "text/plain", "ok"); });
   server->start();
   EXPECT_EQ(get("/a").status, 401);
@@ -187,15 +188,17 @@ TEST_F(ServerTest, OldProtocol) {
 TEST_F(ServerTest, ChunkedBothWays) {
   start();
   EXPECT_EQ(get("/stream").body, "data: 0\n\ndata: 1\n\ndata: 2\n\n");
-  const std::string reply = raw("POST /echo HTTP/1.1\r\n" + host + close_header +
-                                "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+  const std::string reply =
+      raw("POST /echo HTTP/1.1\r\n" + host + close_header +
+          "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
   EXPECT_TRUE(reply.ends_with("\r\n\r\nabcde")) << reply;
 }
 
 TEST_F(ServerTest, ExpectContinue) {
   start();
   RawClient client(server->port());
-  client.send("POST /echo HTTP/1.1\r\n" + host + "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  client.send("POST /echo HTTP/1.1\r\n" + host +
+              "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n");
   ASSERT_TRUE(client.receive_until("HTTP/1.1 100 Continue\r\n\r\n"));
   client.send("ok");
   EXPECT_TRUE(client.receive_until("\r\n\r\nok"));

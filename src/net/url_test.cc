@@ -27,9 +27,9 @@ TEST(Url, SplitsIntoParts) {
 }
 
 TEST(Url, RefusesWhatIsNotOne) {
-  for (const char* url : {"", "a", "ftp://a", "http://", "http:///x", "http://a:x", "http://a:99999",
-                          "http://a b", "http://a\r\nb", "http://[::1", "http://[::1]x",
-                          "http://user:word@a"}) {
+  for (const char* url :
+       {"", "a", "ftp://a", "http://", "http:///x", "http://a:x", "http://a:99999", "http://a b",
+        "http://a\r\nb", "http://[::1", "http://[::1]x", "http://user:word@a"}) {
     try {
       parse_url(url);
       ADD_FAILURE() << url;

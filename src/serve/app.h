@@ -14,7 +14,8 @@ class Backend;
 struct AppOptions {
   std::string host = "127.0.0.1";
   int port = 8000;                           // 0: any free one
-  std::vector<std::string> served_names = {};   // the first is what answers carry; none: the model's own
+  std::vector<std::string> served_names =
+      {};  // the first is what answers carry; none: the model's own
   std::vector<std::string> api_keys = {};    // none: open to everybody
   std::vector<std::string> cors_origins = {"*"};   // "*": any; none: no CORS headers
   std::optional<float> temperature = {};     // for requests that give none; else 1

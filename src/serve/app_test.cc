@@ -145,7 +145,8 @@ TEST_F(AppTest, ChatStreams) {
 TEST_F(AppTest, ContinuousUsage) {
   start();
   const auto list = events(
-      text(R"(,"stream":true,"stream_options":{"continuous_usage_stats":true,"include_usage":true})")
+      text(
+          R"(,"stream":true,"stream_options":{"continuous_usage_stats":true,"include_usage":true})")
           .body);
   EXPECT_EQ(list[0]["usage"]["completion_tokens"], 1);
   EXPECT_EQ(list.back()["usage"]["completion_tokens"], 5);
@@ -333,7 +334,8 @@ TEST_F(AppTest, TokenizeAndDetokenize) {
   EXPECT_EQ(a.json["max_model_len"], 100);
   EXPECT_EQ(a.json["token_strs"], Json::parse(R"(["<s>","h","i"])"));
   EXPECT_EQ(post("/tokenize", R"({"prompt":"hi","add_special_tokens":false})").json["count"], 2);
-  EXPECT_EQ(post("/tokenize", R"({"messages":[{"role":"user","content":"hi"}]})").json["count"], 20);
+  EXPECT_EQ(post("/tokenize", R"({"messages":[{"role":"user","content":"hi"}]})").json["count"],
+            20);
   EXPECT_EQ(post("/detokenize", R"({"tokens":[256,104,105]})").json["prompt"], "<s>hi");
 }
 
@@ -469,7 +471,8 @@ TEST(Api, EveryFileRegistersOne) {
       std::filesystem::path(source ? source : ".") / "src" / "serve" / "api";
   int n_files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder))
-    n_files += entry.path().extension() == ".cc" && !entry.path().stem().string().ends_with("_test");
+    n_files +=
+        entry.path().extension() == ".cc" && !entry.path().stem().string().ends_with("_test");
   EXPECT_EQ(Registry<Api>::count(), n_files);
 }
 

@@ -13,13 +13,42 @@ namespace strata::serve {
 namespace {
 
 const std::string seeds[] = {
-    R"({"model":"main","messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"hi"}]},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},{"role":"tool","content":"42","tool_call_id":"c"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"tool_choice":"auto","temperature":0.7,"top_p":0.9,"top_k":-1,"n":2,"stop":["a","b"],"seed":1,"logit_bias":{"5":-1.5},"logprobs":true,"top_logprobs":5,"stream":true,"stream_options":{"include_usage":true},"max_tokens":10,"response_format":{"type":"text"},"chat_template_kwargs":{"a":[1,2]}})",
-    R"({"prompt":[[1,2,3],[4]],"max_tokens":0,"echo":true,"logprobs":5,"n":2,"best_of":2,"stop":"x","min_tokens":0,"stop_token_ids":[1,2],"logit_bias":{"1":100},"suffix":"","priority":-3})",
-    R"({"prompt":"text","temperature":0,"seed":-9223372036854775808,"user":"u","unknown":{"a":[]}})",
+    R"({"model":"main","messages":[{"role":"system","content":"s"},{"role":"user")"
+    R"(,"content":[{"type":"text","text":"hi"}]},{"role":"assistant","content":null)"
+    R"(,"tool_calls":[{"id":"c","type":"function","function":{"name":"f")"
+    R"(,"arguments":"{\"a\":1}"}}]},{"role":"tool","content":"42","tool_call_id":"c"}])"
+    R"(,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}])"
+    R"(,"tool_choice":"auto","temperature":0.7,"top_p":0.9,"top_k":-1,"n":2,"stop":["a","b"])"
+    R"(,"seed":1,"logit_bias":{"5":-1.5},"logprobs":true,"top_logprobs":5,"stream":true)"
+    R"(,"stream_options":{"include_usage":true},"max_tokens":10,"response_format":)"
+    R"({"type":"text"},"chat_template_kwargs":{"a":[1,2]}})",
+    R"({"prompt":[[1,2,3],[4]],"max_tokens":0,"echo":true,"logprobs":5,"n":2,"best_of":2)"
+    R"(,"stop":"x","min_tokens":0,"stop_token_ids":[1,2],"logit_bias":{"1":100},"suffix":"")"
+    R"(,"priority":-3})",
+    R"({"prompt":"text","temperature":0,"seed":-9223372036854775808,"user":"u","unknown":)"
+    R"({"a":[]}})",
 };
-const std::string tokens[] = {"null", "-1", "1e308", "1e999", "true", "\"\"", "[]", "{}", "[[", "}}",
-                              "\\u0000", "\\ud800", "99999999999999999999", "\"role\":", "0.5", ",",
-                              "\xff", "\"content\":{}", "\"prompt\":", "-0.0", "[[[[[[[["};
+const std::string tokens[] = {"null",
+                              "-1",
+                              "1e308",
+                              "1e999",
+                              "true",
+                              "\"\"",
+                              "[]",
+                              "{}",
+                              "[[",
+                              "}}",
+                              "\\u0000",
+                              "\\ud800",
+                              "99999999999999999999",
+                              "\"role\":",
+                              "0.5",
+                              ",",
+                              "\xff",
+                              "\"content\":{}",
+                              "\"prompt\":",
+                              "-0.0",
+                              "[[[[[[[["};
 
 /// Replaces a random value of a valid document by another: reaches behind the parser.
 void mutate_value(Json& json, std::mt19937& random, const Json& donor) {

@@ -29,7 +29,8 @@ TEST(Json, ReadsWhatNlohmannReads) {
 TEST(Json, LastOfEqualNamesCounts) {
   EXPECT_EQ(to_text(parse_json(R"({"a":1,"b":2,"a":{"c":3}})")), R"({"a":{"c":3},"b":2})");
   std::string many = "{";
-  for (int i = 0; i < 100; ++i) many += "\"k" + std::to_string(i % 50) + "\":" + std::to_string(i) + ",";
+  for (int i = 0; i < 100; ++i)
+    many += "\"k" + std::to_string(i % 50) + "\":" + std::to_string(i) + ",";
   many.back() = '}';
   const Json json = parse_json(many);
   EXPECT_EQ(json.size(), 50u);

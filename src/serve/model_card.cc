@@ -25,7 +25,9 @@ ModelCard::ModelCard(const Backend::Info& info, const std::vector<std::string>& 
 }
 
 void ModelCard::require(std::string_view model) const {
-  auto has = [&](const auto& list) { return std::find(list.begin(), list.end(), model) != list.end(); };
+  auto has = [&](const auto& list) {
+    return std::find(list.begin(), list.end(), model) != list.end();
+  };
   if (model.empty() || has(names) || has(aliases)) return;
   throw Error(Code::not_found,
               fmt::format("the model '{}' does not exist here; served: {}", model.substr(0, 200),

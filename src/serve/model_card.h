@@ -19,7 +19,8 @@ struct ModelCard {
   ModelCard(const Backend::Info& info, const std::vector<std::string>& served_names);
 
   const std::string& name() const { return names.front(); }
-  /// Empty is the one there is. Errors: not_found, reason "model_not_found", naming those there are.
+  /// Empty is the one there is. Errors: not_found, reason "model_not_found", naming those there
+  /// are.
   void require(std::string_view model) const;
 };
 

@@ -8,7 +8,8 @@
 namespace strata::serve {
 namespace {
 
-const ModelCard card({"scripted", "/models/scripted.gguf", testing::n_vocab, 100}, {"main", "alias"});
+const ModelCard card({"scripted", "/models/scripted.gguf", testing::n_vocab, 100},
+                     {"main", "alias"});
 
 const std::string chat_base = R"({"messages":[{"role":"user","content":"hi"}])";
 const std::string text_base = R"({"prompt":"hi")";
@@ -69,7 +70,8 @@ TEST(Request, CommonFieldsArrive) {
 
 TEST(Request, NullIsAbsent) {
   const auto r = chat(R"(,"temperature":null,"max_tokens":null,"stop":null,"stream_options":null,
-      "response_format":null,"tools":null,"logit_bias":null,"guided_json":null,"tool_choice":null)");
+      "response_format":null,"tools":null,"logit_bias":null,"guided_json":null,
+      "tool_choice":null)");
   EXPECT_FLOAT_EQ(r.sampling.temperature, 1);
   EXPECT_EQ(r.sampling.max_tokens, -1);
   EXPECT_EQ(r.sampling.logprobs, -1);
@@ -98,7 +100,7 @@ TEST(Request, EdgesAreAccepted) {
   EXPECT_GT(text(R"(,"top_p":0)").sampling.top_p, 0);
   EXPECT_EQ(text(R"(,"top_k":-1)").sampling.top_k, 0);
   EXPECT_EQ(text(R"(,"echo":true,"max_tokens":0)").sampling.max_tokens, 0);
-  EXPECT_EQ(text(R"(,"min_tokens":99)").sampling.min_tokens, 16);   // only the default is in the way
+  EXPECT_EQ(text(R"(,"min_tokens":99)").sampling.min_tokens, 16);  // only the default is in the way
 }
 
 TEST(Request, RefusalsNameTheField) {
@@ -106,78 +108,107 @@ TEST(Request, RefusalsNameTheField) {
     const char *more, *param;
     bool in_chat = true, in_text = true;
   };
-  for (const Case& c : {
-           Case{R"(,"temperature":-0.1)", "temperature"}, {R"(,"temperature":2.1)", "temperature"},
-           {R"(,"temperature":"hot")", "temperature"}, {R"(,"temperature":true)", "temperature"},
-           {R"(,"top_p":1.5)", "top_p"}, {R"(,"top_p":-1)", "top_p"}, {R"(,"top_k":-2)", "top_k"},
-           {R"(,"top_k":1.5)", "top_k"}, {R"(,"top_k":99999999999)", "top_k"},
-           {R"(,"min_p":2)", "min_p"}, {R"(,"n":0)", "n"}, {R"(,"n":129)", "n"},
-           {R"(,"n":"1")", "n"}, {R"(,"max_tokens":-5)", "max_tokens"},
-           {R"(,"max_tokens":0)", "max_tokens"}, {R"(,"max_tokens":1e30)", "max_tokens"},
-           {R"(,"min_tokens":-1)", "min_tokens"},
-           {R"(,"min_tokens":9,"max_tokens":8)", "min_tokens"},
-           {R"(,"presence_penalty":3)", "presence_penalty"},
-           {R"(,"frequency_penalty":-3)", "frequency_penalty"},
-           {R"(,"repetition_penalty":0)", "repetition_penalty"}, {R"(,"seed":1.5)", "seed"},
-           {R"(,"seed":"x")", "seed"}, {R"(,"stop":5)", "stop"}, {R"(,"stop":[""])", "stop[0]"},
-           {R"(,"stop":["a",1])", "stop[1]"}, {R"(,"stop":"")", "stop"},
-           {R"(,"stop":["1","2","3","4","5","6","7","8","9","10","11","12","13","14","15","16","17"])",
-            "stop"},
-           {R"(,"stop_token_ids":[-1])", "stop_token_ids[0]"},
-           {R"(,"stop_token_ids":[260])", "stop_token_ids"},
-           {R"(,"logit_bias":{"x":1})", "logit_bias"}, {R"(,"logit_bias":{"-1":1})", "logit_bias"},
-           {R"(,"logit_bias":{"260":1})", "logit_bias"},
-           {R"(,"logit_bias":{"1":101})", "logit_bias[\"1\"]"},
-           {R"(,"logit_bias":[1])", "logit_bias"}, {R"(,"stream":1)", "stream"},
-           {R"(,"stream_options":{"include_usage":true})", "stream_options"},
-           {R"(,"stream":true,"stream_options":{"include_usage":1})", "stream_options.include_usage"},
-           {R"(,"response_format":{"type":"json_object"})", "response_format.type"},
-           {R"(,"response_format":{"type":"json_schema","json_schema":{}})", "response_format.type"},
-           {R"(,"response_format":{})", "response_format.type"},
-           {R"(,"response_format":"text")", "response_format"},
-           {R"(,"guided_json":{"type":"object"})", "guided_json"},
-           {R"(,"grammar":"root ::= x")", "grammar"},
-           {R"(,"use_beam_search":true)", "use_beam_search"},
-           {R"(,"model":"gpt-4o")", "model"}, {R"(,"model":5)", "model"},
-           {R"(,"prompt":[])", "prompt", false}, {R"(,"prompt":5)", "prompt", false},
-           {R"(,"prompt":{"a":1})", "prompt", false}, {R"(,"prompt":[1,"a"])", "prompt[1]", false},
-           {R"(,"prompt":["a",1])", "prompt[1]", false}, {R"(,"prompt":[1,-1])", "prompt[1]", false},
-           {R"(,"prompt":[260])", "prompt", false}, {R"(,"prompt":[[1],[260]])", "prompt", false},
-           {R"(,"prompt":[[1],2])", "prompt[1]", false}, {R"(,"prompt":[true])", "prompt[0]", false},
-           {R"(,"suffix":"x")", "suffix", false}, {R"(,"best_of":2)", "best_of", false},
-           {R"(,"n":2,"best_of":1)", "best_of", false}, {R"(,"logprobs":6)", "logprobs", false},
-           {R"(,"logprobs":true)", "logprobs", false}, {R"(,"echo":"yes")", "echo", false},
-           {R"(,"logprobs":1)", "logprobs", true, false},
-           {R"(,"top_logprobs":3)", "top_logprobs", true, false},
-           {R"(,"logprobs":true,"top_logprobs":21)", "top_logprobs", true, false},
-           {R"(,"max_tokens":5,"max_completion_tokens":6)", "max_tokens", true, false},
-           {R"(,"messages":[])", "messages", true, false},
-           {R"(,"messages":"hi")", "messages", true, false},
-           {R"(,"messages":["hi"])", "messages[0]", true, false},
-           {R"(,"messages":[{}])", "messages[0].role", true, false},
-           {R"(,"messages":[{"role":"robot","content":""}])", "messages[0].role", true, false},
-           {R"(,"messages":[{"role":"user"}])", "messages[0].content", true, false},
-           {R"(,"messages":[{"role":"user","content":5}])", "messages[0].content", true, false},
-           {R"(,"messages":[{"role":"user","content":[]}])", "messages[0].content", true, false},
-           {R"(,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}])",
-            "messages[0].content[0].type", true, false},
-           {R"(,"messages":[{"role":"user","content":[{"type":"text"}]}])",
-            "messages[0].content[0].text", true, false},
-           {R"(,"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{"}}]}])",
-            "messages[0].tool_calls[0].function.arguments", true, false},
-           {R"(,"tools":[{"type":"function"}])", "tools[0].function", true, false},
-           {R"(,"tools":[{"type":"search"}])", "tools[0].type", true, false},
-           {R"(,"tool_choice":"auto")", "tool_choice", true, false},
-           {R"(,"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"required")",
-            "tool_choice", true, false},
-           {R"(,"functions":[{"name":"f"}])", "functions", true, false},
-           {R"(,"modalities":["audio"])", "modalities", true, false},
-           {R"(,"chat_template":"x")", "chat_template", true, false},
-           {R"(,"chat_template_kwargs":{"messages":[]})", "chat_template_kwargs", true, false},
-           {R"(,"continue_final_message":true)", "continue_final_message", true, false},
-           {R"(,"continue_final_message":true,"add_generation_prompt":true)",
-            "continue_final_message", true, false},
-       }) {
+  for (
+      const Case& c : {
+          Case{R"(,"temperature":-0.1)", "temperature"},
+          {R"(,"temperature":2.1)", "temperature"},
+          {R"(,"temperature":"hot")", "temperature"},
+          {R"(,"temperature":true)", "temperature"},
+          {R"(,"top_p":1.5)", "top_p"},
+          {R"(,"top_p":-1)", "top_p"},
+          {R"(,"top_k":-2)", "top_k"},
+          {R"(,"top_k":1.5)", "top_k"},
+          {R"(,"top_k":99999999999)", "top_k"},
+          {R"(,"min_p":2)", "min_p"},
+          {R"(,"n":0)", "n"},
+          {R"(,"n":129)", "n"},
+          {R"(,"n":"1")", "n"},
+          {R"(,"max_tokens":-5)", "max_tokens"},
+          {R"(,"max_tokens":0)", "max_tokens"},
+          {R"(,"max_tokens":1e30)", "max_tokens"},
+          {R"(,"min_tokens":-1)", "min_tokens"},
+          {R"(,"min_tokens":9,"max_tokens":8)", "min_tokens"},
+          {R"(,"presence_penalty":3)", "presence_penalty"},
+          {R"(,"frequency_penalty":-3)", "frequency_penalty"},
+          {R"(,"repetition_penalty":0)", "repetition_penalty"},
+          {R"(,"seed":1.5)", "seed"},
+          {R"(,"seed":"x")", "seed"},
+          {R"(,"stop":5)", "stop"},
+          {R"(,"stop":[""])", "stop[0]"},
+          {R"(,"stop":["a",1])", "stop[1]"},
+          {R"(,"stop":"")", "stop"},
+          {R"(,"stop":["1","2","3","4","5","6","7","8","9","10","11","12","13","14","15")"
+           R"(,"16","17"])",
+           "stop"},
+          {R"(,"stop_token_ids":[-1])", "stop_token_ids[0]"},
+          {R"(,"stop_token_ids":[260])", "stop_token_ids"},
+          {R"(,"logit_bias":{"x":1})", "logit_bias"},
+          {R"(,"logit_bias":{"-1":1})", "logit_bias"},
+          {R"(,"logit_bias":{"260":1})", "logit_bias"},
+          {R"(,"logit_bias":{"1":101})", "logit_bias[\"1\"]"},
+          {R"(,"logit_bias":[1])", "logit_bias"},
+          {R"(,"stream":1)", "stream"},
+          {R"(,"stream_options":{"include_usage":true})", "stream_options"},
+          {R"(,"stream":true,"stream_options":{"include_usage":1})",
+           "stream_options.include_usage"},
+          {R"(,"response_format":{"type":"json_object"})", "response_format.type"},
+          {R"(,"response_format":{"type":"json_schema","json_schema":{}})", "response_format.type"},
+          {R"(,"response_format":{})", "response_format.type"},
+          {R"(,"response_format":"text")", "response_format"},
+          {R"(,"guided_json":{"type":"object"})", "guided_json"},
+          {R"(,"grammar":"root ::= x")", "grammar"},
+          {R"(,"use_beam_search":true)", "use_beam_search"},
+          {R"(,"model":"gpt-4o")", "model"},
+          {R"(,"model":5)", "model"},
+          {R"(,"prompt":[])", "prompt", false},
+          {R"(,"prompt":5)", "prompt", false},
+          {R"(,"prompt":{"a":1})", "prompt", false},
+          {R"(,"prompt":[1,"a"])", "prompt[1]", false},
+          {R"(,"prompt":["a",1])", "prompt[1]", false},
+          {R"(,"prompt":[1,-1])", "prompt[1]", false},
+          {R"(,"prompt":[260])", "prompt", false},
+          {R"(,"prompt":[[1],[260]])", "prompt", false},
+          {R"(,"prompt":[[1],2])", "prompt[1]", false},
+          {R"(,"prompt":[true])", "prompt[0]", false},
+          {R"(,"suffix":"x")", "suffix", false},
+          {R"(,"best_of":2)", "best_of", false},
+          {R"(,"n":2,"best_of":1)", "best_of", false},
+          {R"(,"logprobs":6)", "logprobs", false},
+          {R"(,"logprobs":true)", "logprobs", false},
+          {R"(,"echo":"yes")", "echo", false},
+          {R"(,"logprobs":1)", "logprobs", true, false},
+          {R"(,"top_logprobs":3)", "top_logprobs", true, false},
+          {R"(,"logprobs":true,"top_logprobs":21)", "top_logprobs", true, false},
+          {R"(,"max_tokens":5,"max_completion_tokens":6)", "max_tokens", true, false},
+          {R"(,"messages":[])", "messages", true, false},
+          {R"(,"messages":"hi")", "messages", true, false},
+          {R"(,"messages":["hi"])", "messages[0]", true, false},
+          {R"(,"messages":[{}])", "messages[0].role", true, false},
+          {R"(,"messages":[{"role":"robot","content":""}])", "messages[0].role", true, false},
+          {R"(,"messages":[{"role":"user"}])", "messages[0].content", true, false},
+          {R"(,"messages":[{"role":"user","content":5}])", "messages[0].content", true, false},
+          {R"(,"messages":[{"role":"user","content":[]}])", "messages[0].content", true, false},
+          {R"(,"messages":[{"role":"user","content":[{"type":"image_url","image_url":)"
+           R"({"url":"x"}}]}])",
+           "messages[0].content[0].type", true, false},
+          {R"(,"messages":[{"role":"user","content":[{"type":"text"}]}])",
+           "messages[0].content[0].text", true, false},
+          {R"(,"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f")"
+           R"(,"arguments":"{"}}]}])",
+           "messages[0].tool_calls[0].function.arguments", true, false},
+          {R"(,"tools":[{"type":"function"}])", "tools[0].function", true, false},
+          {R"(,"tools":[{"type":"search"}])", "tools[0].type", true, false},
+          {R"(,"tool_choice":"auto")", "tool_choice", true, false},
+          {R"(,"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"required")",
+           "tool_choice", true, false},
+          {R"(,"functions":[{"name":"f"}])", "functions", true, false},
+          {R"(,"modalities":["audio"])", "modalities", true, false},
+          {R"(,"chat_template":"x")", "chat_template", true, false},
+          {R"(,"chat_template_kwargs":{"messages":[]})", "chat_template_kwargs", true, false},
+          {R"(,"continue_final_message":true)", "continue_final_message", true, false},
+          {R"(,"continue_final_message":true,"add_generation_prompt":true)",
+           "continue_final_message", true, false},
+      }) {
     // max_tokens 0 asks for nothing, but echo alone allows it in /v1/completions.
     if (c.in_chat) {
       const Refusal r = refusal([&] { chat(c.more); });
@@ -194,8 +225,9 @@ TEST(Request, RefusalsNameTheField) {
   EXPECT_NE(refusal([] { parse_chat_request("[]", card, {}); }).message.find("object"),
             std::string::npos);
   EXPECT_EQ(refusal([] { text(R"(,"model":"gpt-4o")"); }).reason, "model_not_found");
-  EXPECT_NE(refusal([] { chat(R"(,"messages":[{"role":"user","content":[{"type":"image_url"}]}])"); })
-                .message.find("text only"),
+  EXPECT_NE(refusal([] {
+              chat(R"(,"messages":[{"role":"user","content":[{"type":"image_url"}]}])");
+            }).message.find("text only"),
             std::string::npos);
 }
 

@@ -34,7 +34,10 @@ class Server:
         assert pathlib.Path(model).exists(), f"{model} is missing: set STRATA_TEST_MODELS"
         command = [BINARY, "serve", model, "--host", "127.0.0.1", "--port", port, *options]
         self.process = subprocess.Popen(
-            [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [str(part) for part in command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         self.output = []
         self.up = threading.Event()

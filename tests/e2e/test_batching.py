@@ -13,7 +13,11 @@ def prompts(count):
 
 def complete(client, model, prompt):
     answer = client.completions.create(
-        model=model, prompt=prompt, temperature=0, max_tokens=few(24, 6), extra_body={"ignore_eos": True}
+        model=model,
+        prompt=prompt,
+        temperature=0,
+        max_tokens=few(24, 6),
+        extra_body={"ignore_eos": True},
     )
     return answer.choices[0].text
 
@@ -33,8 +37,13 @@ def test_streams_side_by_side(client, model):
 
     def stream(prompt):
         chunks = client.completions.create(
-            model=model, prompt=prompt, temperature=0, max_tokens=few(24, 6), stream=True,
-            extra_body={"ignore_eos": True})
+            model=model,
+            prompt=prompt,
+            temperature=0,
+            max_tokens=few(24, 6),
+            stream=True,
+            extra_body={"ignore_eos": True},
+        )
         return "".join(c.choices[0].text for c in chunks)
 
     with concurrent.futures.ThreadPoolExecutor(len(asked)) as pool:
@@ -45,7 +54,8 @@ def test_streams_side_by_side(client, model):
 def test_seeds_hold_whatever_runs_beside(client, model):
     def sample(seed):
         answer = client.completions.create(
-            model=model, prompt="Once upon a time", temperature=1, seed=seed, max_tokens=few(16, 5))
+            model=model, prompt="Once upon a time", temperature=1, seed=seed, max_tokens=few(16, 5)
+        )
         return answer.choices[0].text
 
     seeds = list(range(few(8, 3)))

@@ -75,7 +75,8 @@ def test_stop_strings(client, model):
     assert cut.choices[0].finish_reason == "stop"
     assert cut.choices[0].message.content == whole[: whole.index(stop)]
     streamed = "".join(
-        c.choices[0].delta.content or "" for c in ask(client, model, max_tokens=8, stop=stop, stream=True)
+        c.choices[0].delta.content or ""
+        for c in ask(client, model, max_tokens=8, stop=stop, stream=True)
     )
     assert streamed == whole[: whole.index(stop)]
 
@@ -117,7 +118,9 @@ def test_seed_decides(client, model):
 
 def test_logit_bias(client, model, http):
     usual = ask(client, model, max_tokens=1, logprobs=True).choices[0].logprobs.content[0].token
-    first = http.post("/tokenize", json={"prompt": usual, "add_special_tokens": False}).json()["tokens"][0]
+    first = http.post("/tokenize", json={"prompt": usual, "add_special_tokens": False}).json()[
+        "tokens"
+    ][0]
     banned = ask(client, model, max_tokens=1, logit_bias={str(first): -100}, logprobs=True)
     assert banned.choices[0].logprobs.content[0].token != usual
     forced = ask(client, model, max_tokens=3, logit_bias={str(first): 100})
@@ -130,7 +133,10 @@ def test_roles_and_parts(client, model):
         model,
         [
             {"role": "system", "content": "You are terse."},
-            {"role": "user", "content": [{"type": "text", "text": "What is the capital of France?"}]},
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": "What is the capital of France?"}],
+            },
             {"role": "assistant", "content": "Paris."},
             {"role": "user", "content": "And of Italy?"},
         ],

@@ -21,7 +21,7 @@ def test_completes(client, model):
     assert answer.object == "text_completion"
     assert "Paris" in answer.choices[0].text
     assert answer.usage.completion_tokens <= 6
-    assert len(complete(client, model, max_tokens=None).choices[0].text) > 0   # 16 tokens
+    assert len(complete(client, model, max_tokens=None).choices[0].text) > 0  # 16 tokens
 
 
 def test_streaming_gives_the_same(client, model):
@@ -56,14 +56,16 @@ def test_echo_and_logprobs(client, http, model):
     logprobs = choice.logprobs
     ids = tokenize(http, PROMPT)["tokens"]
     count = len(ids) + answer.usage.completion_tokens
-    assert len(logprobs.tokens) in (count, count - 1)   # a stop token is not shown
+    assert len(logprobs.tokens) in (count, count - 1)  # a stop token is not shown
     assert len(logprobs.tokens) == len(logprobs.token_logprobs) == len(logprobs.text_offset)
     assert logprobs.token_logprobs[0] is None
     assert all(p <= 0 for p in logprobs.token_logprobs[1:])
     assert "".join(logprobs.tokens) == choice.text
     for offset, token in zip(logprobs.text_offset, logprobs.tokens):
         assert choice.text[offset:].startswith(token)
-    for token, logprob, top in list(zip(logprobs.tokens, logprobs.token_logprobs, logprobs.top_logprobs))[1:]:
+    for token, logprob, top in list(
+        zip(logprobs.tokens, logprobs.token_logprobs, logprobs.top_logprobs)
+    )[1:]:
         assert 2 <= len(top) <= 3
         assert math.isclose(top[token], logprob, abs_tol=1e-4)
 

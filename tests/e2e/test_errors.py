@@ -16,15 +16,42 @@ WRONG = [
     ("/v1/chat/completions", {**CHAT, "n": 1000}, 400, "n", "invalid_value"),
     ("/v1/chat/completions", {**CHAT, "top_p": 7}, 400, "top_p", "invalid_value"),
     ("/v1/chat/completions", {**CHAT, "stop": [1]}, 400, "stop[0]", "invalid_type"),
-    ("/v1/chat/completions", {**CHAT, "logit_bias": {"99999999": 1}}, 400, "logit_bias", "invalid_value"),
+    (
+        "/v1/chat/completions",
+        {**CHAT, "logit_bias": {"99999999": 1}},
+        400,
+        "logit_bias",
+        "invalid_value",
+    ),
     ("/v1/chat/completions", {**CHAT, "top_logprobs": 2}, 400, "top_logprobs", "invalid_value"),
-    ("/v1/chat/completions", {**CHAT, "stream_options": {}}, 400, "stream_options", "invalid_value"),
-    ("/v1/chat/completions", {**CHAT, "response_format": {"type": "json_object"}}, 400,
-     "response_format.type", "unsupported_value"),
-    ("/v1/chat/completions", {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, 400,
-     "messages[0].content[0].type", "unsupported_value"),
-    ("/v1/chat/completions", {"messages": [{"role": "wizard", "content": "x"}]}, 400,
-     "messages[0].role", "invalid_value"),
+    (
+        "/v1/chat/completions",
+        {**CHAT, "stream_options": {}},
+        400,
+        "stream_options",
+        "invalid_value",
+    ),
+    (
+        "/v1/chat/completions",
+        {**CHAT, "response_format": {"type": "json_object"}},
+        400,
+        "response_format.type",
+        "unsupported_value",
+    ),
+    (
+        "/v1/chat/completions",
+        {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+        400,
+        "messages[0].content[0].type",
+        "unsupported_value",
+    ),
+    (
+        "/v1/chat/completions",
+        {"messages": [{"role": "wizard", "content": "x"}]},
+        400,
+        "messages[0].role",
+        "invalid_value",
+    ),
     ("/v1/completions", {}, 400, "prompt", "missing_parameter"),
     ("/v1/completions", {"prompt": [99999999]}, 400, "prompt", "invalid_value"),
     ("/v1/completions", {"prompt": [-1]}, 400, "prompt[0]", "invalid_value"),
@@ -46,8 +73,20 @@ def test_wrong_fields(http, path, body, status, param, code):
     assert error["type"] == "invalid_request_error"
 
 
-@pytest.mark.parametrize("body", ["", "{", '{"messages": [}', "[1]", "null", "\x00", "{'a': 1}",
-                                  "[" * 100_000, '{"a":' * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        '{"messages": [}',
+        "[1]",
+        "null",
+        "\x00",
+        "{'a': 1}",
+        "[" * 100_000,
+        '{"a":' * 100_000,
+    ],
+)
 def test_malformed_json(http, body):
     answer = http.post("/v1/chat/completions", content=body)
     assert answer.status_code == 400
@@ -59,8 +98,15 @@ def test_unknown_fields_are_accepted(http):
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("method,path,status", [("GET", "/nope", 404), ("GET", "/v1/completions", 405),
-                                                ("DELETE", "/health", 405), ("GET", "/v1/models/x", 404)])
+@pytest.mark.parametrize(
+    "method,path,status",
+    [
+        ("GET", "/nope", 404),
+        ("GET", "/v1/completions", 405),
+        ("DELETE", "/health", 405),
+        ("GET", "/v1/models/x", 404),
+    ],
+)
 def test_unknown_paths_and_methods(http, method, path, status):
     answer = http.request(method, path)
     assert answer.status_code == status
@@ -77,7 +123,8 @@ def test_prompt_longer_than_the_context(client, http, model):
     assert str(count) in caught.value.message
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(
-            model=model, messages=[{"role": "user", "content": "word " * count}], stream=True)
+            model=model, messages=[{"role": "user", "content": "word " * count}], stream=True
+        )
     assert caught.value.code == "context_length_exceeded"
 
 

@@ -44,8 +44,9 @@ def test_a_client_that_goes_away_frees_its_memory(server, stream):
 
 
 def run(*arguments):
-    return subprocess.run([str(a) for a in (BINARY, "serve", *arguments)], capture_output=True, text=True,
-                          timeout=300)
+    return subprocess.run(
+        [str(a) for a in (BINARY, "serve", *arguments)], capture_output=True, text=True, timeout=300
+    )
 
 
 def test_port_in_use(server):
@@ -65,7 +66,7 @@ def test_model_file_missing_or_unreadable(tmp_path):
     result = run(broken, "--port", 0)
     assert result.returncode == 6, result.stderr
     assert str(broken) in result.stderr
-    if os.geteuid() != 0:   # root may read anything
+    if os.geteuid() != 0:  # root may read anything
         broken.chmod(0)
         assert run(broken, "--port", 0).returncode == 4
 
@@ -76,7 +77,9 @@ def test_sigterm_finishes_running_requests(start_server):
 
     def ask():
         body = {**ENDLESS, "max_tokens": few(200, 30)}
-        result["answer"] = httpx.post(f"{server.url}/v1/completions", json=body, timeout=REQUEST_TIMEOUT_S)
+        result["answer"] = httpx.post(
+            f"{server.url}/v1/completions", json=body, timeout=REQUEST_TIMEOUT_S
+        )
 
     client = threading.Thread(target=ask)
     client.start()
@@ -105,8 +108,16 @@ def test_stops_at_once_when_idle(start_server):
 
 
 def test_api_keys_and_names(start_server):
-    server = start_server("--api-key", "first", "--api-key", "second",
-                          "--served-model-name", "org/name", "--max-model-len", "256")
+    server = start_server(
+        "--api-key",
+        "first",
+        "--api-key",
+        "second",
+        "--served-model-name",
+        "org/name",
+        "--max-model-len",
+        "256",
+    )
     assert httpx.get(f"{server.url}/health").status_code == 200
     assert httpx.get(f"{server.url}/version").status_code == 200
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "first"}):
@@ -132,8 +143,12 @@ def test_api_keys_and_names(start_server):
 def test_cross_origin(server):
     preflight = httpx.options(
         f"{server.url}/v1/chat/completions",
-        headers={"Origin": "https://page.test", "Access-Control-Request-Method": "POST",
-                 "Access-Control-Request-Headers": "authorization,content-type"})
+        headers={
+            "Origin": "https://page.test",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,content-type",
+        },
+    )
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-origin"] == "*"
     assert "POST" in preflight.headers["access-control-allow-methods"]

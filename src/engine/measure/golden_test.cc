@@ -13,6 +13,7 @@
 #include "engine/measure/logits.h"
 #include "kernel/level.h"
 #include "kernel/ops.h"
+#include "model/arch.h"
 
 namespace strata::engine {
 namespace {
@@ -134,6 +135,14 @@ TEST_P(Golden, MatchesReferenceInABatch) {
   }
   for (size_t i = 0; i < cases.size(); ++i)
     expect_greedy(cases[i], greedy[i], GetParam() + " batched");
+}
+
+TEST(Architectures, EveryFileRegistersOne) {
+  const std::filesystem::path folder = golden_root() / ".." / ".." / "src" / "model" / "arch";
+  int files = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder))
+    files += file.path().extension() == ".cc";
+  EXPECT_EQ(files, Registry<model::Arch>::count()) << model::arch_names();
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, Golden,

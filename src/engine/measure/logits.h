@@ -13,7 +13,8 @@ struct LogitsReport {
   std::vector<Token> greedy;        // the continuation
 };
 
-/// Runs the prompt in pieces of `chunk` tokens (0: as large as a step allows), then `greedy` tokens.
+/// Runs the prompt in pieces of `chunk` tokens (0: as large as a step allows), then `greedy`
+/// tokens.
 LogitsReport evaluate_logits(Session& session, std::span<const Token> prompt, int greedy,
                              int chunk = 0);
 

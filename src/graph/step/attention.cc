@@ -12,7 +12,8 @@ constexpr int kTaskTokens = 32;         // query tokens that reuse a head's K an
 constexpr int kMinSplitBlocks = 4;      // positions are split only when each part has this many
 
 // Norm and rotary embedding of one head, in place.
-void prepare_head(const Step& s, const Run& run, float* x, int d, int64_t token, const float* gain) {
+void prepare_head(const Step& s, const Run& run, float* x, int d, int64_t token,
+                  const float* gain) {
   const Node& node = *s.node;
   if (gain) kernel::rms_norm(x, gain, node.eps, node.offset, d, x);
   if (node.rope == kNone) return;
@@ -85,7 +86,8 @@ void attend_task(const Step& s, const Run& run, const AttentionWork& work,
       for (int i = 0; i < a.n_row; ++i) {
         const int64_t slot = task.partial + int64_t(task.split) * kernel::kAttendRows + i;
         rows[i].out = nullptr;
-        rows[i].partial = const_cast<float*>(run.partials.data()) + slot * partial_stride(work.spec);
+        rows[i].partial =
+            const_cast<float*>(run.partials.data()) + slot * partial_stride(work.spec);
       }
     }
     a.block_begin = first;

@@ -1,5 +1,6 @@
 // Llama 1 to 3, and what is built alike (SmolLM, Yi, TinyLlama): pre-norm attention and gated MLP.
-// Source: arXiv:2302.13971 section 2.2; grouped heads arXiv:2307.09288. Golden: tests/golden/llama, llama-tied-bias, llama-yarn, llama3-rope.
+// Source: arXiv:2302.13971 section 2.2; grouped heads arXiv:2307.09288. Golden: tests/golden/llama,
+// llama-tied-bias, llama-yarn, llama3-rope.
 #include "model/arch.h"
 #include "model/family.h"
 

@@ -14,7 +14,8 @@ namespace strata::net::testing {
 
 class RawClient {
  public:
-  explicit RawClient(int port, int receive_buffer_bytes = 0) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit RawClient(int port, int receive_buffer_bytes = 0)
+      : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
     if (receive_buffer_bytes > 0)
       setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
     sockaddr_in address{};

@@ -37,11 +37,12 @@ class ChatForm : public AnswerForm {
     answer["object"] = "chat.completion";
     Json& list = answer["choices"] = Json::array();
     for (Choice& c : choices)
-      list.push_back({{"index", c.index},
-                      {"message",
-                       {{"role", "assistant"}, {"content", std::move(c.text)}, {"refusal", nullptr}}},
-                      {"logprobs", logprobs_ ? chat_logprobs(c.tokens, tokenizer_) : Json()},
-                      {"finish_reason", c.finish}});
+      list.push_back(
+          {{"index", c.index},
+           {"message",
+            {{"role", "assistant"}, {"content", std::move(c.text)}, {"refusal", nullptr}}},
+           {"logprobs", logprobs_ ? chat_logprobs(c.tokens, tokenizer_) : Json()},
+           {"finish_reason", c.finish}});
     answer["usage"] = usage_json(usage);
     return to_text(answer);
   }
@@ -51,11 +52,11 @@ class ChatForm : public AnswerForm {
     const bool tokens = logprobs_ && !delta.tokens.empty() && content.contains("content") &&
                         !content.contains("role");
     Json chunk = head_;
-    chunk["choices"] = Json::array({{{"index", delta.choice.index},
-                                     {"delta", std::move(content)},
-                                     {"logprobs", tokens ? chat_logprobs(delta.tokens, tokenizer_)
-                                                         : Json()},
-                                     {"finish_reason", last ? Json(delta.choice.finish) : Json()}}});
+    chunk["choices"] =
+        Json::array({{{"index", delta.choice.index},
+                      {"delta", std::move(content)},
+                      {"logprobs", tokens ? chat_logprobs(delta.tokens, tokenizer_) : Json()},
+                      {"finish_reason", last ? Json(delta.choice.finish) : Json()}}});
     if (delta.usage) chunk["usage"] = usage_json(*delta.usage);
     else if (null_usage_) chunk["usage"] = nullptr;
     append_event(out, chunk);
@@ -75,7 +76,8 @@ void chat(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
   const std::string text = render(request.conversation, service.backend->chat_template(), tokenizer,
                                   service.card);
   std::vector<Prompt> prompts;
-  prompts.push_back({tokenizer.encode(text, {.add_special = request.conversation.add_special}), {}});
+  prompts.push_back(
+      {tokenizer.encode(text, {.add_special = request.conversation.add_special}), {}});
   Generation::start(service, exchange, request, std::move(prompts),
                     std::make_unique<ChatForm>(service, request), arrived_s);
 }

@@ -34,10 +34,11 @@ void index(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
                         escape(r.path), escape(r.summary));
   exchange->reply(
       200, "text/html; charset=utf-8",
-      fmt::format("<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>strata</title>\n"
-                  "<h1>strata {}</h1>\n<p>Serving <b>{}</b>, context {} tokens. The endpoints "
-                  "follow the OpenAI API.</p>\n<table>\n{}</table>\n</html>\n",
-                  version(), escape(service.card.name()), service.card.max_model_len, rows));
+      fmt::format(
+          "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>strata</title>\n"
+          "<h1>strata {}</h1>\n<p>Serving <b>{}</b>, context {} tokens. The endpoints "
+          "follow the OpenAI API.</p>\n<table>\n{}</table>\n</html>\n",
+          version(), escape(service.card.name()), service.card.max_model_len, rows));
 }
 
 const Route routes[] = {{"GET", "/", index, "this page"}};

@@ -69,7 +69,8 @@ void set_tokens(DetokenizeRequest& r, const Json& v) {
 }
 
 const Field<DetokenizeRequest> detokenize_fields[] = {
-    {"model", string(), [](DetokenizeRequest& r, const Json& v) { r.model = v.get<std::string>(); }},
+    {"model", string(),
+     [](DetokenizeRequest& r, const Json& v) { r.model = v.get<std::string>(); }},
     {"tokens", array(0, 1e9), set_tokens},
     {"skip_special_tokens", boolean(),
      [](DetokenizeRequest& r, const Json& v) { r.skip_special = v.get<bool>(); }},

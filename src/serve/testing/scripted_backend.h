@@ -101,7 +101,9 @@ class ScriptedBackend : public Backend {
     return false;
   }
 
-  Info info() const override { return {"scripted", "/models/scripted.gguf", n_vocab, max_model_len}; }
+  Info info() const override {
+    return {"scripted", "/models/scripted.gguf", n_vocab, max_model_len};
+  }
   const model::Tokenizer* tokenizer() const override { return &tokenizer_; }
   const model::ChatTemplate* chat_template() const override { return chat.get(); }
 
