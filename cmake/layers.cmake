@@ -21,7 +21,7 @@ function(strata_layer name)
   add_library(strata_${name} OBJECT ${sources})
   target_compile_options(strata_${name} PRIVATE ${STRATA_WARNINGS})
   if(STRATA_SANITIZE MATCHES address AND name STREQUAL kernel)
-    # Products are unrolled for every instruction set: with all checks one file compiles for minutes.
+    # Products are unrolled for every instruction set: with all checks a file compiles for minutes.
     set(products ${sources})
     list(FILTER products INCLUDE REGEX "/matmul_[a-z_]*\\.cc$")
     set_source_files_properties(${products} PROPERTIES

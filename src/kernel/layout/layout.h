@@ -6,8 +6,8 @@
 // Quantised types: a sequence of spans of 256 columns (the last may have fewer 32-column blocks).
 // A span is a header that holds everything but the codes, then block after block. A b-bit format
 // takes b lines of 64 bytes a block, whatever b is: unpack.h says which bits of which line. A code
-// is unsigned; a weight is scale * (code - offset) or scale * code - min, with one scale (and min) for
-// each 32 or 16 columns of its row.
+// is unsigned; a weight is scale * (code - offset) or scale * code - min, with one scale (and min)
+// for each 32 or 16 columns of its row.
 #pragma once
 #include "kernel/type.h"
 
