@@ -378,15 +378,6 @@ const ExecutorOptions& Executor::options() const { return impl_->options; }
 const Footprint& Executor::footprint() const { return impl_->sizes; }
 ThreadPool& Executor::pool() const { return impl_->pool; }
 
-int Executor::barriers_per_token() const {
-  int n = 0;
-  for (const Step& step : impl_->steps) {
-    n += step.node->op == Op::attention;   // between storing K, V and attending
-    n += !step.quantises || (step.node->op == Op::rms_norm && step.out[0].f32);
-  }
-  return n;
-}
-
 double Executor::step_weight_bytes() const {
   double total = 0;
   for (const Step& step : impl_->steps) {

@@ -62,8 +62,6 @@ class Executor {
   const Graph& graph() const;            // after the passes
   const ExecutorOptions& options() const;
   const Footprint& footprint() const;
-  /// Barriers of one decode step of one sequence.
-  int barriers_per_token() const;
   /// Bytes of packed weights that a decode step reads, and KV bytes it reads at a depth.
   double step_weight_bytes() const;
   double step_kv_bytes(int64_t depth) const;

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include "graph/executor.h"
 #include "graph/memory_plan.h"
 #include "kernel/type.h"
@@ -38,21 +36,6 @@ std::string value_text(const model::Value& value) {
   return text;
 }
 
-struct TypeSum {
-  int64_t tensors = 0, elements = 0, bytes = 0;
-};
-
-std::map<std::string, TypeSum> by_type(const model::Store& store) {
-  std::map<std::string, TypeSum> sums;
-  for (const graph::StoredTensor& t : store.tensors()) {
-    TypeSum& s = sums[std::string(kernel::info(t.type).name)];
-    ++s.tensors;
-    s.elements += t.elements();
-    s.bytes += static_cast<int64_t>(t.bytes);
-  }
-  return sums;
-}
-
 std::string shape_text(const graph::StoredTensor& t) {
   std::string text;
   for (int64_t d : t.shape) text += fmt::format("{}{}", text.empty() ? "" : " x ", d);
@@ -66,9 +49,9 @@ std::string inspect_text(const model::Store& store, bool all_tensors) {
   for (const auto& [key, value] : store.metadata().values)
     text += fmt::format("  {} = {}\n", key, value_text(value));
   text += fmt::format("\ntensors: {}, {} bytes\n", store.tensors().size(), store.total_bytes());
-  for (const auto& [type, s] : by_type(store)) {
+  for (const model::TypeSize& s : model::sizes_by_type(store)) {
     text += fmt::format("  {:<8} {:>5} tensors {:>14} values {:>14} bytes  {:.2f} bits a value\n",
-                        type, s.tensors, s.elements, s.bytes,
+                        kernel::info(s.type).name, s.tensors, s.elements, s.bytes,
                         8.0 * static_cast<double>(s.bytes) / static_cast<double>(s.elements));
   }
   if (!all_tensors) return text + "(--tensors lists each, --graph shows the compiled graph)\n";
@@ -87,8 +70,9 @@ nlohmann::json inspect_json(const model::Store& store) {
   for (const auto& [key, value] : store.metadata().values) {
     std::visit([&, &key = key](const auto& v) { json["metadata"][key] = v; }, value.v);
   }
-  for (const auto& [type, s] : by_type(store)) {
-    json["types"][type] = {{"tensors", s.tensors}, {"elements", s.elements}, {"bytes", s.bytes}};
+  for (const model::TypeSize& s : model::sizes_by_type(store)) {
+    json["types"][std::string(kernel::info(s.type).name)] = {
+        {"tensors", s.tensors}, {"elements", s.elements}, {"bytes", s.bytes}};
   }
   for (const graph::StoredTensor& t : store.tensors()) {
     json["tensors"].push_back({{"name", t.name}, {"type", kernel::info(t.type).name},
