@@ -239,6 +239,8 @@ struct Executor::Impl {
       step.node = &node;
       step.execute = execute_of(node.op);
       step.quantises = quantises(graph, node);
+      step.meets_few = barrier_after(graph, node, kPrivateRows);
+      step.meets_many = barrier_after(graph, node, kPrivateRows + 1);
       for (int v : node.in) step.in.push_back(buffer(v));
       for (int v : node.out) step.out.push_back(buffer(v));
       if (node.residual != kNone) step.residual = buffer(node.residual);
@@ -322,15 +324,10 @@ struct Executor::Impl {
     plan_attention(run);
   }
 
-  bool barrier_after(const Step& step) const {
-    return !step.quantises || !run.privately(step.in[0].rows) ||
-           (step.node->op == Op::rms_norm && step.out[0].f32);
-  }
-
   void execute(int thread) {
     for (const Step& step : steps) {
       step.execute(step, run, thread);
-      if (barrier_after(step)) pool.barrier(thread);
+      if (run.privately(step.out[0].rows) ? step.meets_few : step.meets_many) pool.barrier(thread);
     }
   }
 

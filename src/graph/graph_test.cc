@@ -10,6 +10,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "graph/barrier.h"
 #include "graph/executor.h"
 #include "graph/memory_plan.h"
 #include "graph/pass.h"
@@ -219,6 +220,26 @@ TEST(Executor, SaysWhatItNeedsBeforeLoading) {
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), Code::resource_exhausted);
     EXPECT_NE(std::string(e.what()).find("are available"), std::string::npos);
+  }
+}
+
+// What `strata inspect --graph` prints is what happens.
+TEST(Executor, MeetsAsOftenAsTheRuleSays) {
+  const FakeSource s = weights(kernel::Type::q8_0);
+  for (const bool exact : {false, true}) {
+    ThreadPool pool({.threads = 2, .cpus = {}, .pin = false});
+    Executor executor(build(s), pool,
+                      {.max_tokens = 40, .max_outputs = 40, .max_sequences = 1, .kv_blocks = 1,
+                       .kv_type = kernel::KvType::f32, .exact = exact});
+    const std::vector<int32_t> tokens(20, 3);
+    const int32_t block = 0;
+    for (const int n : {1, kPrivateRows, kPrivateRows + 1, 20}) {
+      const uint64_t before = pool.barriers();
+      const SequenceSlice slice{0, n, 0, &block, n};
+      executor.run({std::span(tokens).first(static_cast<size_t>(n)), {&slice, 1}});
+      EXPECT_EQ(pool.barriers() - before, static_cast<uint64_t>(barriers(executor.graph(), n)))
+          << n << " rows, exact " << exact;
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "graph/barrier.h"
 #include "kernel/matmul.h"
 
 namespace strata::graph {
@@ -52,11 +53,6 @@ bool reads_f32(const Graph& g, const Node& node, int value) {
 }
 
 }  // namespace
-
-bool quantises(const Graph& g, const Node& node) {
-  if (node.op == Op::quantise) return true;
-  return node.op == Op::rms_norm && g.values[node.out[0]].as_records;
-}
 
 MemoryPlan plan_memory(const Graph& g, int64_t max_tokens, int64_t max_outputs) {
   const size_t n = g.values.size();

@@ -8,10 +8,6 @@
 
 namespace strata::graph {
 
-/// Rows up to which every thread quantises a linear's input into memory of its own: the copy is
-/// cheaper than the barrier that sharing would need.
-inline constexpr int kPrivateRows = 4;
-
 struct MemoryPlan {
   static constexpr int64_t kNowhere = -1;
   struct Place {
@@ -22,9 +18,6 @@ struct MemoryPlan {
   std::vector<Place> places;      // by value
   size_t shared_bytes = 0, private_bytes = 0;
 };
-
-/// Does the node make records that each thread may make for itself?
-bool quantises(const Graph& graph, const Node& node);
 
 MemoryPlan plan_memory(const Graph& graph, int64_t max_tokens, int64_t max_outputs);
 

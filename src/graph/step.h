@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/threads.h"
+#include "graph/barrier.h"
 #include "graph/executor.h"
 #include "graph/memory_plan.h"
 #include "kernel/attention.h"
@@ -82,7 +83,8 @@ using Execute = void (*)(const Step& step, Run& run, int thread);
 struct Step {
   const Node* node = nullptr;
   Execute execute = nullptr;
-  bool quantises = false;                       // no barrier follows when done privately
+  bool quantises = false;                       // each thread for itself when rows are few
+  bool meets_few = true, meets_many = true;     // barrier after it: up to kPrivateRows, or more
   std::vector<Buffer> in, out;
   Buffer residual;
   std::vector<kernel::Matrix> matrices;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -14,7 +15,14 @@
 #ifndef STRATA_DISPATCH
 namespace strata::kernel::STRATA_ISA {
 
-static constexpr int kChains = 12;   // independent accumulators: latency x throughput of every core
+// Multiply-adds of vectors a step, on so many independent accumulators that latency is hidden and
+// all fit into the registers (32 of one vector; else 16 of half a vector or 32 of a quarter).
+static constexpr int kStepVectors = 12;
+#ifdef STRATA_VNNI
+static constexpr int kChains = 12;
+#else
+static constexpr int kChains = 6;
+#endif
 
 static uint32_t read_all(const uint8_t* p, size_t bytes) {
   I a = I::zero(), b = a, c = a, d = a;
@@ -27,41 +35,51 @@ static uint32_t read_all(const uint8_t* p, size_t bytes) {
   return static_cast<uint32_t>(reduce_add(add32(add32(a, b), add32(c, d))));
 }
 
-// Operations: steps * kChains * 64 * 2.
-static uint32_t int8_chain(int64_t steps) {
-  I acc[kChains], w = I::set1_u8(3), x = I::set1_u8(5);
-  STRATA_UNROLL for (int i = 0; i < kChains; ++i) acc[i] = I::set1(i);
-  for (int64_t s = 0; s < steps; ++s) {
-    STRATA_UNROLL for (int i = 0; i < kChains; ++i) acc[i] = dot4_small(acc[i], w, x);
+// The operands lie in memory and differ from lane to lane and chain to chain: what is alike, or
+// does not change, the compiler would compute once for all.
+
+// Operations: steps * kStepVectors * 64 * 2.
+static uint32_t int8_chain(int64_t steps, const uint8_t* operands) {
+  I acc[kChains];
+  const I w = I::load(operands);
+  STRATA_UNROLL for (int i = 0; i < kChains; ++i) acc[i] = I::load(operands + 64 * i);
+  for (int64_t s = 0; s < steps * (kStepVectors / kChains); ++s) {
+    STRATA_UNROLL for (int i = 0; i < kChains; ++i)
+      acc[i] = dot4_small(acc[i], w, I::load(operands + 64 * i));
     asm volatile("" : : : "memory");
   }
   STRATA_UNROLL for (int i = 1; i < kChains; ++i) acc[0] = add32(acc[0], acc[i]);
   return static_cast<uint32_t>(reduce_add(acc[0]));
 }
 
-// Operations: steps * kChains * 32 * 2.
-static uint32_t bf16_chain(int64_t steps) {
+// Operations: steps * kStepVectors * 32 * 2.
+static uint32_t bf16_chain(int64_t steps, const uint8_t* operands) {
   F acc[kChains];
-  I w = I::set1(0x3f803f80), x = I::set1(0x3c003c00);
-  STRATA_UNROLL for (int i = 0; i < kChains; ++i) acc[i] = F::set1(float(i));
-  for (int64_t s = 0; s < steps; ++s) {
-    STRATA_UNROLL for (int i = 0; i < kChains; ++i) acc[i] = dot2_bf16(acc[i], w, x);
+  const I w = I::load(operands);
+  STRATA_UNROLL for (int i = 0; i < kChains; ++i)
+    acc[i] = F::load(reinterpret_cast<const float*>(operands + 64 * i));
+  for (int64_t s = 0; s < steps * (kStepVectors / kChains); ++s) {
+    STRATA_UNROLL for (int i = 0; i < kChains; ++i)
+      acc[i] = dot2_bf16(acc[i], w, I::load(operands + 64 * i));
     asm volatile("" : : : "memory");
   }
   STRATA_UNROLL for (int i = 1; i < kChains; ++i) acc[0] = acc[0] + acc[i];
-  return static_cast<uint32_t>(reduce_add(acc[0]));
+  return reduce_add(acc[0]) > 0;
 }
 
-// Operations: steps * kChains * 16 * 2.
-static uint32_t f32_chain(int64_t steps) {
-  F acc[kChains], a = F::set1(0.999f), b = F::set1(0.001f);
-  STRATA_UNROLL for (int i = 0; i < kChains; ++i) acc[i] = F::set1(float(i));
-  for (int64_t s = 0; s < steps; ++s) {
-    STRATA_UNROLL for (int i = 0; i < kChains; ++i) acc[i] = fma(acc[i], a, b);
+// Operations: steps * kStepVectors * 16 * 2.
+static uint32_t f32_chain(int64_t steps, const uint8_t* operands) {
+  F acc[kChains];
+  const F w = F::load(reinterpret_cast<const float*>(operands + 0));
+  STRATA_UNROLL for (int i = 0; i < kChains; ++i)
+    acc[i] = F::load(reinterpret_cast<const float*>(operands + 64 * i));
+  for (int64_t s = 0; s < steps * (kStepVectors / kChains); ++s) {
+    STRATA_UNROLL for (int i = 0; i < kChains; ++i)
+      acc[i] = fma(acc[i], w, as_f(I::load(operands + 64 * i)));
     asm volatile("" : : : "memory");
   }
   STRATA_UNROLL for (int i = 1; i < kChains; ++i) acc[0] = acc[0] + acc[i];
-  return static_cast<uint32_t>(reduce_add(acc[0]));
+  return reduce_add(acc[0]) > 0;
 }
 
 }  // namespace strata::kernel::STRATA_ISA
@@ -79,15 +97,25 @@ double timed(ThreadPool& pool, F&& work) {
   return now_s() - start;
 }
 
-// A run long enough (about 40 ms) that starting the threads does not count.
-Rate arithmetic(ThreadPool& pool, uint32_t (*chain)(int64_t), double operations, int repetitions) {
+using Chain = uint32_t (*)(int64_t steps, const uint8_t* operands);
+
+// `lanes`: of one vector, of which a step multiplies 12. `fill(i)`: element i of the operands.
+// A run takes about 40 ms, so that starting the threads does not count.
+template <class Element, class Fill>
+Rate arithmetic(ThreadPool& pool, Chain chain, int lanes, int repetitions, Fill&& fill) {
+  alignas(64) Element operands[64 * 12 / sizeof(Element)];
+  for (size_t i = 0; i < std::size(operands); ++i) operands[i] = fill(static_cast<int>(i));
+  const auto run = [&](int64_t steps) {
+    return timed(pool, [&](int) {
+      return chain(steps, reinterpret_cast<const uint8_t*>(operands));
+    });
+  };
   int64_t steps = 1 << 14;
-  while (timed(pool, [&](int) { return chain(steps); }) < 0.02) steps *= 2;
+  while (run(steps) < 0.02) steps *= 2;
   Rate rate;
-  for (int i = 0; i < repetitions; ++i) {
-    const double s = timed(pool, [&](int) { return chain(steps); });
-    rate.samples.push_back(operations * 12 * static_cast<double>(steps) * pool.size() / s / 1e9);
-  }
+  for (int i = 0; i < repetitions; ++i)
+    rate.samples.push_back(2.0 * 12 * lanes * static_cast<double>(steps) * pool.size() /
+                           run(steps) / 1e9);
   std::sort(rate.samples.begin(), rate.samples.end());
   return rate;
 }
@@ -122,9 +150,13 @@ Roofline measure_roofline(ThreadPool& pool, int repetitions, size_t buffer_bytes
       r.read_gb_s.samples.push_back(measure_read_gb_s(pool, buffer.data(), buffer_bytes));
     std::sort(r.read_gb_s.samples.begin(), r.read_gb_s.samples.end());
   }
-  r.int8_gop_s = arithmetic(pool, STRATA_PICK(int8_chain), 64 * 2, repetitions);
-  r.bf16_gflop_s = arithmetic(pool, STRATA_PICK(bf16_chain), 32 * 2, repetitions);
-  r.f32_gflop_s = arithmetic(pool, STRATA_PICK(f32_chain), 16 * 2, repetitions);
+  // Ordinary values: no infinity, no denormal number.
+  r.int8_gop_s = arithmetic<uint8_t>(pool, STRATA_PICK(int8_chain), 64, repetitions,
+                                     [](int i) { return static_cast<uint8_t>(i % 127); });
+  r.bf16_gflop_s = arithmetic<uint16_t>(pool, STRATA_PICK(bf16_chain), 32, repetitions,
+                                        [](int i) { return static_cast<uint16_t>(0x3c00 + i); });
+  r.f32_gflop_s = arithmetic<float>(pool, STRATA_PICK(f32_chain), 16, repetitions,
+                                    [](int i) { return 0.5f + 0.001f * static_cast<float>(i); });
   return r;
 }
 

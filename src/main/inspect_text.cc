@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "graph/barrier.h"
 #include "graph/executor.h"
 #include "graph/memory_plan.h"
 #include "kernel/type.h"
@@ -85,15 +86,11 @@ std::string plan_text(const graph::Graph& g) {
   const graph::ExecutorOptions defaults;
   const graph::MemoryPlan plan =
       graph::plan_memory(g, defaults.max_tokens, defaults.max_outputs);
-  int barriers = 0;
-  for (const graph::Node& node : g.nodes) {
-    barriers += !graph::quantises(g, node) + (node.op == graph::Op::attention);
-  }
   return fmt::format(
-      "\n== memory plan\n{} activation bytes for {} tokens and {} outputs, {} a thread; {} "
-      "barriers "
-      "a decode step\n",
-      plan.shared_bytes, defaults.max_tokens, defaults.max_outputs, plan.private_bytes, barriers);
+      "\n== memory plan\n{} activation bytes for {} tokens and {} outputs, {} a thread\n"
+      "\n== threads\n{} barriers a step of one token, {} of {} tokens\n",
+      plan.shared_bytes, defaults.max_tokens, defaults.max_outputs, plan.private_bytes,
+      graph::barriers(g, 1), graph::barriers(g, defaults.max_tokens), defaults.max_tokens);
 }
 
 }  // namespace strata

@@ -1,0 +1,21 @@
+#include "graph/barrier.h"
+
+namespace strata::graph {
+
+bool quantises(const Graph& g, const Node& node) {
+  return node.op == Op::quantise || (node.op == Op::rms_norm && g.values[node.out[0]].as_records);
+}
+
+bool barrier_after(const Graph& g, const Node& node, int64_t rows) {
+  if (!quantises(g, node) || rows > kPrivateRows) return true;
+  return node.op == Op::rms_norm && g.values[node.out[0]].as_f32;
+}
+
+int barriers(const Graph& g, int64_t rows) {
+  int total = 0;
+  for (const Node& node : g.nodes)
+    total += barrier_after(g, node, rows) + (node.op == Op::attention);
+  return total;
+}
+
+}  // namespace strata::graph

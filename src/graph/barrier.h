@@ -1,0 +1,22 @@
+// Where threads meet: the one rule that the executor follows and `strata inspect --graph` counts.
+#pragma once
+#include "graph/graph.h"
+
+namespace strata::graph {
+
+/// Rows up to which every thread quantises a linear's input into memory of its own: the copy is
+/// cheaper than the barrier that sharing would need (docs/adr/0007-private-quantisation.md).
+inline constexpr int kPrivateRows = 4;
+
+/// Does the node make records that each thread may make for itself?
+bool quantises(const Graph& graph, const Node& node);
+
+/// Must all threads meet after the node, in a step of `rows` rows? Not when each thread made its
+/// own copy of everything that later nodes read.
+bool barrier_after(const Graph& graph, const Node& node, int64_t rows);
+
+/// Barriers of a step with so many rows, those inside of attention included (between storing keys
+/// and values and reading them), but for the one that merges split positions of long sequences.
+int barriers(const Graph& graph, int64_t rows);
+
+}  // namespace strata::graph
