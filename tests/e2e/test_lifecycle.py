@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -54,6 +55,19 @@ def test_port_in_use(server):
     assert result.returncode == 8
     assert str(server.port) in result.stderr
     assert httpx.get(f"{server.url}/health").status_code == 200
+
+
+def test_not_enough_memory_is_said_before_loading():
+    result = run(MODEL, "--port", 0, "--kv-cache-bytes", 1 << 50)
+    assert result.returncode == 5, result.stderr
+    needed, available = re.search(
+        r"needs (\d+) bytes .* (\d+) are available", result.stderr
+    ).groups()
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert int(needed) > (1 << 50) - (1 << 30)
+    assert 0 < int(available) <= memory
+    assert "--kv-cache-bytes" in result.stderr
+    assert "weights:" not in result.stderr  # the line that follows loading
 
 
 def test_model_file_missing_or_unreadable(tmp_path):
