@@ -48,7 +48,8 @@ endif()
 function(strata_test_program name tests layers)
   set(program strata_test_${name})
   add_executable(${program} ${tests})
-  target_compile_options(${program} PRIVATE ${STRATA_WARNINGS})
+  # What is under test is optimised; the tests themselves compile in two thirds of the time.
+  target_compile_options(${program} PRIVATE ${STRATA_WARNINGS} $<$<CONFIG:Release>:-O1>)
   strata_link_layers(${program} ${layers})
   target_link_libraries(${program} PRIVATE GTest::gtest GTest::gtest_main)
   target_compile_definitions(${program} PRIVATE
