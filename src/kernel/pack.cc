@@ -97,7 +97,7 @@ void merge(int bits, const uint32_t (&u)[8], uint32_t (&line)[8]) {
       return;
     case 5:
       line[0] = 0;
-      for (int j = 0; j < 8; j++) line[0] |= (u[j] >> 4 & bytes(1)) << j;
+      for (int j = 7; j >= 0; j--) line[0] = line[0] << 1 | (u[j] >> 4 & bytes(1));
       for (int j = 0; j < 4; j++) line[1 + j] = (u[j] & bytes(15)) | (u[4 + j] & bytes(15)) << 4;
       return;
     case 6:

@@ -25,8 +25,8 @@ inline const std::vector<int64_t>& row_lengths() {
 class Row {
  public:
   Row(int64_t n, std::mt19937& rng, float spread = 1) : n_(n), data_(n + 17) {
-    std::normal_distribution<float> normal(0, spread);
-    for (float& x : data_) x = normal(rng);
+    std::normal_distribution<float> normal;
+    for (float& x : data_) x = spread * normal(rng);
   }
   float* begin() { return data_.data() + 1; }
   float* end() { return begin() + n_; }
