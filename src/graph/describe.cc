@@ -24,9 +24,14 @@ std::string attributes(const Node& n) {
   std::string text;
   if (n.residual != kNone) text += fmt::format(" + %{}", n.residual);
   if (n.op == Op::attention) {
-    text += fmt::format(" scale={:.4g}", n.scale);
-    if (n.cap > 0) text += fmt::format(" cap={}", n.cap);
-    if (n.window > 0) text += fmt::format(" window={}", n.window);
+    const AttentionOptions& a = n.attention;
+    text += fmt::format(" scale={:.4g}", a.scale);
+    if (a.softcap > 0) text += fmt::format(" softcap={}", a.softcap);
+    if (a.window > 0) text += fmt::format(" window={}", a.window);
+    if (!a.causal) text += " bidirectional";
+    if (!a.alibi.empty()) text += " alibi";
+    if (n.sinks != kNone) text += " sinks";
+    if (n.in.size() == 2) text += " latent";
     if (n.rope != kNone) text += fmt::format(" rope{}", n.rope);
     if (n.q_norm != kNone) text += " qk_norm";
   }
@@ -68,8 +73,6 @@ std::string describe(const Graph& g) {
     for (int v : node.out) out += (out.empty() ? "" : ", ") + value_text(g, v);
     for (int v : node.in) in += fmt::format("{}%{}", in.empty() ? "" : ", ", v);
     for (int w : node.weights) weights += " " + weight_text(g, w);
-    for (int w : {node.q_norm, node.k_norm})
-      if (w != kNone) weights += " " + weight_text(g, w);
     const Cost c = cost(g, node);
     std::string numbers;
     if (c.weight_bytes > 0)

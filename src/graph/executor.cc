@@ -42,14 +42,13 @@ size_t weight_footprint(const Graph& g) {
         total += float_bytes(*weight.tensor);
       }
     }
-    for (int w : {node.q_norm, node.k_norm})
-      if (w != kNone) total += float_bytes(*g.weights[w].tensor);
   }
   return total;
 }
 
 kernel::KvLayout layout_of(const CacheSpec& spec, kernel::KvType type) {
-  return {.type = type, .n_head_kv = spec.n_head_kv, .d_k = spec.d_k, .d_v = spec.d_v};
+  return {.type = type, .n_head_kv = spec.n_head_kv, .d_k = spec.d_k, .d_v = spec.d_v,
+          .latent = spec.latent};
 }
 
 Footprint footprint_of(const Graph& g, const MemoryPlan& plan, int threads,
@@ -222,9 +221,7 @@ struct Executor::Impl {
     const int n_head = graph.values[node.in[0]].width() / spec.d_k;
     for (size_t i = 0; i < run.attention.size(); ++i) {
       const AttentionWork& w = run.attention[i];
-      if (w.n_head == n_head && w.spec.n_head_kv == spec.n_head_kv && w.spec.d_k == spec.d_k &&
-          w.spec.d_v == spec.d_v && w.spec.window == spec.window)
-        return static_cast<int>(i);
+      if (w.n_head == n_head && w.spec == spec) return static_cast<int>(i);
     }
     AttentionWork work{.n_head = n_head, .spec = spec, .tasks = {}, .split_tasks = {}};
     run.attention.push_back(std::move(work));
@@ -255,10 +252,6 @@ struct Executor::Impl {
         step.norm_width = graph.weights[node.weights[0]].tensor->elements();
       if (!step.matrices.empty()) share_out(step);
       if (node.op == Op::attention) {
-        if (node.q_norm != kNone) {
-          step.vectors = {load_vector(*graph.weights[node.q_norm].tensor),
-                          load_vector(*graph.weights[node.k_norm].tensor)};
-        }
         step.layout = layout_of(graph.caches[node.cache], options.kv_type);
         step.cache = kv.data() + cache_offset;
         cache_offset += step.layout.block_bytes() * options.kv_blocks;
@@ -274,10 +267,11 @@ struct Executor::Impl {
                              (options.max_sequences + options.max_tokens / 32 + 1) +
                          8 * static_cast<size_t>(pool.size()));
       work.split_tasks.reserve(work.tasks.capacity());
-      floats = std::max(floats, static_cast<size_t>(work.spec.d_v + 32));
+      const int rows = std::max(kernel::kAttendRows, work.n_head / work.spec.n_head_kv);
+      floats = std::max(floats, static_cast<size_t>(work.spec.d_v + 32) * rows);
     }
-    // At most 8 parts a thread (step/attention.cc), each with a slot for every row of a pass.
-    run.partials.resize(floats * kernel::kAttendRows * 8 * (pool.size() + 1));
+    // At most 8 parts a thread (step/attention.cc), each with a slot for every row of its task.
+    run.partials.resize(floats * 8 * (pool.size() + 1));
     const Value& out = graph.values[graph.output()];
     STRATA_CHECK(out.rows == Rows::outputs);
     logits = buffer(graph.output()).f32;
@@ -388,8 +382,8 @@ double Executor::step_kv_bytes(int64_t depth) const {
   double total = 0;
   for (const CacheSpec& spec : impl_->graph.caches) {
     const int64_t positions = spec.window > 0 ? std::min<int64_t>(depth, spec.window) : depth;
-    total += static_cast<double>(positions) * spec.n_head_kv * (spec.d_k + spec.d_v) *
-             layout_of(spec, impl_->options.kv_type).element_bytes();
+    total += static_cast<double>(positions) *
+             layout_of(spec, impl_->options.kv_type).position_bytes();
   }
   return total;
 }

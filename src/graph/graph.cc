@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "kernel/attention.h"
 
 namespace strata::graph {
 namespace {
@@ -125,7 +126,7 @@ Tensor Graph::rope(Tensor x, int rope) {
   return emit(std::move(node), {.rows = in.rows, .heads = in.heads, .d = in.d});
 }
 
-Tensor Graph::attention(Tensor q, Tensor k, Tensor v, float scale, float softcap, int window) {
+Tensor Graph::attention(Tensor q, Tensor k, Tensor v, AttentionOptions options) {
   const Value vq = values[q.value], vk = values[k.value], vv = values[v.value];
   if (vq.d != vk.d || vk.heads != vv.heads || vk.heads < 1 || vq.heads % vk.heads != 0) {
     fail(Code::data_loss,
@@ -133,13 +134,43 @@ Tensor Graph::attention(Tensor q, Tensor k, Tensor v, float scale, float softcap
          vq.d, vk.heads, vk.d, vv.heads);
   }
   Node node{.op = Op::attention, .in = {q.value, k.value, v.value}};
-  node.scale = scale;
-  node.cap = softcap;
-  node.window = window;
+  return emit_attention(std::move(node), std::move(options),
+                        {.n_head_kv = vk.heads, .d_k = static_cast<int>(vk.d),
+                         .d_v = static_cast<int>(vv.d)});
+}
+
+Tensor Graph::latent_attention(Tensor q, Tensor row, int d_v, AttentionOptions options) {
+  const Value vq = values[q.value], vr = values[row.value];
+  if (vq.d != vr.d || vr.heads != 1 || d_v < 1 || d_v > vr.d) {
+    fail(Code::data_loss,
+         "latent attention of {} query heads of {} over {} rows of {}, of which {} are values",
+         vq.heads, vq.d, vr.heads, vr.d, d_v);
+  }
+  Node node{.op = Op::attention, .in = {q.value, row.value}};
+  return emit_attention(std::move(node), std::move(options),
+                        {.n_head_kv = 1, .d_k = static_cast<int>(vr.d), .d_v = d_v,
+                         .latent = true});
+}
+
+Tensor Graph::emit_attention(Node node, AttentionOptions options, CacheSpec cache) {
+  const Value q = values[node.in[0]];
+  if (cache.d_k > kernel::kAttendDim || cache.d_v > kernel::kAttendDim) {
+    fail(Code::unimplemented, "attention heads of {} and {}; at most {} are supported", cache.d_k,
+         cache.d_v, kernel::kAttendDim);
+  }
+  if (!options.alibi.empty() && std::ssize(options.alibi) != q.heads) {
+    fail(Code::data_loss, "{} slopes for {} query heads", options.alibi.size(), q.heads);
+  }
+  if (!options.sinks.empty()) {
+    node.sinks = static_cast<int>(node.weights.size());
+    node.weights.push_back(vector_weight(options.sinks, q.heads));
+  }
+  // Queries of a bidirectional layer look back half a window, and all of them come in one step.
+  cache.window = options.causal ? options.window : 0;
+  node.attention = std::move(options);
   node.cache = static_cast<int>(caches.size());
-  caches.push_back({.n_head_kv = vk.heads, .d_k = static_cast<int>(vk.d),
-                    .d_v = static_cast<int>(vv.d), .window = window});
-  return emit(std::move(node), {.rows = vq.rows, .heads = vq.heads, .d = vv.d});
+  caches.push_back(cache);
+  return emit(std::move(node), {.rows = q.rows, .heads = q.heads, .d = cache.d_v});
 }
 
 Tensor Graph::glu(kernel::Act act, Tensor gate, Tensor up) {

@@ -49,6 +49,19 @@ struct Weight {
 
 inline constexpr int kNone = -1;
 
+/// What an attention node scores and sees. Query i meets key j with the score
+///   softcap(scale * q.k) - alibi[head] * |i - j|
+struct AttentionOptions {
+  float scale = 1;
+  float softcap = 0;            // > 0: softcap * tanh(score / softcap)
+  int window = 0;               // > 0: causal: that many positions, the own one included;
+                                //      else window / 2 to each side and the own one
+  bool causal = true;           // false: all tokens of the sequence come in one step and see all
+  std::vector<float> alibi{};   // slope of each query head; empty: none. arXiv:2108.12409
+  std::string sinks{};          // weight [n_head]: a logit of each head that joins the sum of the
+                                // softmax and carries no value; empty: none. arXiv:2309.17453
+};
+
 struct Node {
   Op op;
   std::vector<int> in{}, out{}; // indices into Graph::values
@@ -56,12 +69,13 @@ struct Node {
   int residual = kNone;         // value added to out[0]; out[0] takes over its memory
   int layer = kNone;            // for people
   float eps = 0, offset = 0;    // norms
-  float scale = 1, cap = 0;     // embed, attention; softcap, attention
+  float scale = 1, cap = 0;     // embed; softcap
   kernel::Act act = kernel::Act::silu;
   int rope = kNone;             // index into Graph::ropes
-  int window = 0;               // attention: positions attended including the own one; 0 = all
+  AttentionOptions attention{};
   int cache = kNone;            // attention: index of its KV cache
-  int q_norm = kNone, k_norm = kNone;   // attention: weights of fused per-head norms
+  // attention: which of `weights` are the gains of fused per-head norms, and the sinks
+  int q_norm = kNone, k_norm = kNone, sinks = kNone;
 };
 
 /// Where the angles of a rotary embedding come from.
@@ -71,9 +85,11 @@ struct RopeSpec {
   std::function<void(int position, float* cos, float* sin)> row;   // [d / 2] each
 };
 
-/// Shapes of one layer's KV cache.
+/// Shapes of one layer's KV cache. `window`: how many positions back a step may look; 0: all.
 struct CacheSpec {
   int n_head_kv = 0, d_k = 0, d_v = 0, window = 0;
+  bool latent = false;          // values are the first d_v of each key: only keys are stored
+  bool operator==(const CacheSpec&) const = default;
 };
 
 struct Tensor {
@@ -92,7 +108,12 @@ class Graph {
   Tensor heads(Tensor x, int n, int64_t d);   // the same values seen as n heads of d
   Tensor merge(Tensor x);                     // and back
   Tensor rope(Tensor x, int rope);
-  Tensor attention(Tensor q, Tensor k, Tensor v, float scale, float softcap, int window);
+  /// q [n_head, d_k], k [n_head_kv, d_k], v [n_head_kv, d_v] -> [n_head, d_v]
+  Tensor attention(Tensor q, Tensor k, Tensor v, AttentionOptions options);
+  /// Multi-head latent attention in absorbed form: every query head [n_head, d_k] meets the one
+  /// row [1, d_k] that a token leaves in the cache (latent, then rotary part), whose first d_v are
+  /// the values. -> [n_head, d_v]. Source: arXiv:2405.04434 section 2.1.
+  Tensor latent_attention(Tensor q, Tensor row, int d_v, AttentionOptions options);
   Tensor glu(kernel::Act act, Tensor gate, Tensor up);
   Tensor add(Tensor a, Tensor b);
   Tensor softcap(Tensor x, float cap);
@@ -122,6 +143,7 @@ class Graph {
 
  private:
   Tensor emit(Node node, Value out);
+  Tensor emit_attention(Node node, AttentionOptions options, CacheSpec cache);
   int vector_weight(std::string_view name, int64_t n);
   int matrix_weight(std::string_view name, int64_t cols);
 

@@ -86,7 +86,8 @@ Graph build(const FakeSource& s) {
     const Tensor v = g.heads(g.linear(y, "v"), kHeadsKv, kDim);
     q = g.rope(g.rms_norm(q, "q_norm", 1e-6f, 1), rope);
     k = g.rope(g.rms_norm(k, "k_norm", 1e-6f, 1), rope);
-    const Tensor mix = g.merge(g.attention(q, k, v, 0.25f, 30, layer == 0 ? 5 : 0));
+    const Tensor mix = g.merge(g.attention(
+        q, k, v, {.scale = 0.25f, .softcap = 30, .window = layer == 0 ? 5 : 0}));
     x = g.add(x,
               layer == 0 ? g.linear(mix, "o") : g.rms_norm(g.linear(mix, "o"), "norm3", 1e-6f, 0));
     const Tensor z = g.rms_norm(x, "norm2", 1e-6f, 0);

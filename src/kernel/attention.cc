@@ -26,6 +26,8 @@ struct Scratch {
   alignas(64) float p[kAttendRows * kKvBlock];       // scores, then weights, of one block
   alignas(64) float out[kAttendRows * kAttendDim];   // [row][d_v_padded], unnormalised
   alignas(64) float top[16], sum[16];                // of each row
+  alignas(64) float values[kKvBlock * kAttendDim];   // latent: V of one block, widened
+  int widened = -1;                                  // which block
 };
 
 /// What a band does in one block.
@@ -101,6 +103,13 @@ static float cap_and_mask(const Step& s, int r) {
   if (s.task->softcap > 0) {
     const F cap = F::set1(s.task->softcap), inverse = F::set1(1 / s.task->softcap);
     for (int i = 0; i < kKvBlock; i += 16) (cap * tanh(F::load(p + i) * inverse)).store(p + i);
+  }
+  const AttendRow& row = s.task->rows[s.first_row + r];
+  if (row.slope != 0) {
+    const F slope = F::set1(row.slope);
+    F away = to_f(I::iota()) + F::set1(float(s.block * kKvBlock - row.position));
+    for (int i = 0; i < kKvBlock; i += 16, away = away + F::set1(16))
+      fnma(slope, abs(away), F::load(p + i)).store(p + i);
   }
   const int begin = begin_of(s, r), end = end_of(s, r);
   for (int i = 0; i < begin; ++i) p[i] = -__builtin_inff();
@@ -184,9 +193,23 @@ static void mix(const Step& s, int row, int begin, int end) {
   for (; at < pitch; at += 16) mix_tile<type, rows, 1>(s, row, begin, end, at, ahead);
 }
 
+/// The values of a latent block, [position][d_v_padded] floats, out of K [d_k][position].
+template <KvType type>
+static void widen_values(const KvLayout& layout, const uint8_t* k, float* values) {
+  const int pitch = layout.d_v_padded();
+  for (int i = 0; i < layout.d_v; ++i)
+    for (int p = 0; p < kKvBlock; p += 16) {
+      float lanes[16];
+      load_element<type>(k + (size_t(i) * kKvBlock + p) * kElement<type>).store(lanes);
+      STRATA_UNROLL for (int j = 0; j < 16; ++j) values[size_t(p + j) * pitch + i] = lanes[j];
+    }
+  for (int p = 0; p < kKvBlock; ++p)
+    for (int i = layout.d_v; i < pitch; ++i) values[size_t(p) * pitch + i] = 0;
+}
+
 /// All rows over one block. Positions that only some rows attend are mixed row by row: a weight
 /// of 0 would not protect the others from a NaN in V.
-template <KvType type, int rows>
+template <KvType type, KvType values, int rows>
 static void attend_block(const Step& s) {
   score<type, rows>(s);
   weigh(s, rows);
@@ -196,31 +219,41 @@ static void attend_block(const Step& s) {
     if (end_of(s, r) < end) end = end_of(s, r);
   }
   if (end < begin) end = begin;
-  if (begin < end) mix<type, rows>(s, s.first_row, begin, end);
+  if (begin < end) mix<values, rows>(s, s.first_row, begin, end);
   if constexpr (rows > 1)
     for (int r = 0; r < rows; ++r) {
       const int row_begin = begin_of(s, r), row_end = end_of(s, r);
       const int left = row_end < begin ? row_end : begin;
       const int right = row_begin > end ? row_begin : end;
-      if (row_begin < left) mix<type, 1>(s, s.first_row + r, row_begin, left);
-      if (right < row_end) mix<type, 1>(s, s.first_row + r, right, row_end);
+      if (row_begin < left) mix<values, 1>(s, s.first_row + r, row_begin, left);
+      if (right < row_end) mix<values, 1>(s, s.first_row + r, right, row_end);
     }
 }
 
-template <KvType type>
+template <KvType type, KvType values>
 static void attend_rows(const Step& s, int rows) {
   switch (rows) {
-    case 1: return attend_block<type, 1>(s);
-    case 2: return attend_block<type, 2>(s);
-    case 3: return attend_block<type, 3>(s);
-    case 4: return attend_block<type, 4>(s);
+    case 1: return attend_block<type, values, 1>(s);
+    case 2: return attend_block<type, values, 2>(s);
+    case 3: return attend_block<type, values, 3>(s);
+    case 4: return attend_block<type, values, 4>(s);
   }
   if constexpr (kBandRows > 4) switch (rows) {
-    case 5: return attend_block<type, 5>(s);
-    case 6: return attend_block<type, 6>(s);
-    case 7: return attend_block<type, 7>(s);
-    case 8: return attend_block<type, 8>(s);
+    case 5: return attend_block<type, values, 5>(s);
+    case 6: return attend_block<type, values, 6>(s);
+    case 7: return attend_block<type, values, 7>(s);
+    case 8: return attend_block<type, values, 8>(s);
   }
+}
+
+template <KvType type>
+static void attend_rows_of(Step& s, int rows) {
+  const KvLayout& layout = s.task->layout;
+  if (!layout.latent) return attend_rows<type, type>(s, rows);
+  if (s.scratch->widened != s.block) widen_values<type>(layout, s.k, s.scratch->values);
+  s.scratch->widened = s.block;
+  s.v = reinterpret_cast<const uint8_t*>(s.scratch->values);
+  attend_rows<type, KvType::f32>(s, rows);
 }
 
 static void begin(const Attend& task, Scratch& scratch) {
@@ -231,6 +264,11 @@ static void begin(const Attend& task, Scratch& scratch) {
     F::zero().store(scratch.out + i);
   F::set1(kNothing).store(scratch.top);
   F::zero().store(scratch.sum);
+  for (int r = 0; r < task.n_row; ++r)
+    if (task.rows[r].sink != kNoSink) {
+      scratch.top[r] = task.rows[r].sink;
+      scratch.sum[r] = 1;
+    }
 }
 
 static void finish(const Attend& task, const Scratch& scratch) {
@@ -263,12 +301,12 @@ static void attend_band(const Attend& task, Scratch& scratch, int first_row, int
   for (int r = first_row; r < first_row + rows; ++r)
     more |= block + 1 < task.block_end && attends(task.rows[r], block + 1);
   const uint8_t* k = keys_of(task, block);
-  const Step step{&task, &scratch, first_row, block, k, k + task.layout.k_bytes(),
+  Step step{&task, &scratch, first_row, block, k, k + task.layout.k_bytes(),
                   more ? keys_of(task, block + 1) : k};
   switch (task.layout.type) {
-    case KvType::f32: return attend_rows<KvType::f32>(step, rows);
-    case KvType::f16: return attend_rows<KvType::f16>(step, rows);
-    case KvType::bf16: return attend_rows<KvType::bf16>(step, rows);
+    case KvType::f32: return attend_rows_of<KvType::f32>(step, rows);
+    case KvType::f16: return attend_rows_of<KvType::f16>(step, rows);
+    case KvType::bf16: return attend_rows_of<KvType::bf16>(step, rows);
   }
 }
 
@@ -294,6 +332,7 @@ void attend(const Attend& task) {
   STRATA_CHECK(task.n_row >= 1 && task.n_row <= kAttendRows);
   STRATA_CHECK(task.layout.d_k >= 1 && task.layout.d_k <= kAttendDim);
   STRATA_CHECK(task.layout.d_v >= 1 && task.layout.d_v <= kAttendDim);
+  STRATA_CHECK(!task.layout.latent || task.layout.d_v <= task.layout.d_k);
   STRATA_PICK(run)(task);
 }
 

@@ -57,6 +57,7 @@ struct Cache {
       for (int p = first; p < n; ++p) {
         for (int i = 0; i < layout.d_k; ++i) k[h][p * layout.d_k + i] = normal(rng);
         for (int i = 0; i < layout.d_v; ++i) v[h][p * layout.d_v + i] = normal(rng);
+        if (layout.latent) std::copy_n(&k[h][p * layout.d_k], layout.d_v, &v[h][p * layout.d_v]);
         store(h, p);
       }
     }
@@ -91,8 +92,7 @@ struct Cache {
 
   std::vector<float> expected(int head, const AttendRow& row, float softcap = 0) const {
     std::vector<float> out(layout.d_v);
-    attend_reference(row.q, k[head].data(), v[head].data(), row.begin, row.end, layout.d_k,
-                     layout.d_v, 1 / std::sqrt(float(layout.d_k)), softcap, out.data());
+    attend_reference(task(head, {row}, softcap), row, k[head].data(), v[head].data(), out.data());
     return out;
   }
 };
@@ -108,7 +108,8 @@ struct Rows {
       q.emplace_back(layout.d_k);
       for (float& x : q.back()) x = normal(rng);
       out.emplace_back(layout.d_v, -77.0f);
-      rows.push_back({q.back().data(), out.back().data(), nullptr, begin, end});
+      rows.push_back({.q = q.back().data(), .out = out.back().data(), .begin = begin, .end = end,
+                      .position = end - 1});
     }
   }
 };
@@ -118,9 +119,11 @@ void expect_near(const std::vector<float>& got, const std::vector<float>& want, 
 }
 
 void check(Cache& cache, std::vector<std::pair<int, int>> ranges, std::mt19937& rng,
-           float softcap = 0) {
+           float softcap = 0, void (*change)(AttendRow& row, int index) = nullptr) {
   for (int head = 0; head < cache.layout.n_head_kv; ++head) {
     Rows r(cache.layout, ranges, rng);
+    if (change)
+      for (size_t i = 0; i < r.rows.size(); ++i) change(r.rows[i], int(i));
     attend(cache.task(head, r.rows, softcap));
     for (size_t i = 0; i < r.rows.size(); ++i) {
       SCOPED_TRACE(testing::Message() << "head " << head << " row " << i);
@@ -209,6 +212,38 @@ TEST_P(Attention, Softcap) {
   for (float cap : {0.5f, 5.0f, 50.0f}) check(cache, {{0, 130}, {3, 129}}, rng_, cap);
 }
 
+TEST_P(Attention, SlopesOfCausalAndBidirectionalRows) {
+  for (KvType type : {KvType::f32, KvType::f16}) {
+    Cache cache({type, 2, 24, 24}, 200, rng_);
+    check(cache, {{0, 200}, {0, 199}, {70, 130}, {64, 65}}, rng_, 0, [](AttendRow& row, int i) {
+      row.slope = std::exp2(-2.0f * i);
+    });
+    check(cache, {{0, 200}, {0, 200}, {30, 150}}, rng_, 20, [](AttendRow& row, int i) {
+      row.slope = 0.1f;
+      row.position = 40 + 50 * i;   // in the middle
+    });
+  }
+}
+
+TEST_P(Attention, SinksJoinTheSum) {
+  Cache cache({KvType::f16, 1, 64, 64}, 130, rng_);
+  check(cache, {{0, 130}, {0, 1}, {60, 70}, {0, 130}, {5, 5}}, rng_, 0, [](AttendRow& row, int i) {
+    row.sink = std::vector<float>{0.5f, 3, -2, 80, 1}[i];   // the fourth leaves nothing to values
+  });
+}
+
+TEST_P(Attention, LatentValuesArePartsOfTheKeys) {
+  for (KvType type : {KvType::f32, KvType::f16, KvType::bf16})
+    for (auto [d_k, d_v] :
+         std::vector<std::pair<int, int>>{{576, 512}, {40, 24}, {20, 20}, {9, 3}}) {
+      SCOPED_TRACE(testing::Message() << "type " << int(type) << " d " << d_k << "," << d_v);
+      Cache cache({type, 1, d_k, d_v, true}, 150, rng_);
+      EXPECT_EQ(cache.layout.v_bytes(), 0u);
+      check(cache, std::vector(kAttendRows, std::pair(0, 150)), rng_);
+      check(cache, {{0, 150}, {70, 100}, {3, 64}}, rng_);
+    }
+}
+
 TEST_P(Attention, ScoresFarApartAndFarFromZero) {
   // One key aligned with the query: a score of +-400 among small ones must neither overflow nor
   // leave a trace of the others.
@@ -240,11 +275,14 @@ TEST_P(Attention, SplitsMergeToTheWhole) {
       // The third row lies in the last blocks only: its first partials are empty; the last is empty
       // everywhere.
       Rows r(cache.layout, {{0, 313}, {5, 300}, {260, 300}, {7, 7}}, rng_);
+      r.rows[1].sink = 2;
       attend(cache.task(0, r.rows));
       const int n_row = int(r.rows.size());
       std::vector<float> partials(size_t(n_split) * n_row * stride, NAN);
       for (int s = 0; s < n_split; ++s) {
         std::vector<AttendRow> rows = r.rows;
+        if (s > 0)
+          for (AttendRow& row : rows) row.sink = kNoSink;
         for (int i = 0; i < n_row; ++i) {
           rows[i].out = nullptr;
           rows[i].partial = &partials[(size_t(s) * n_row + i) * stride];

@@ -42,6 +42,7 @@ static void store(const KvLayout& layout, uint8_t* head, int slot, const float* 
     convert(F::load(k + i, n), element);
     for (int j = 0; j < n; ++j) keys[size_t(i + j) * kKvBlock] = element[j];
   }
+  if (layout.latent) return;
   Element* values = reinterpret_cast<Element*>(head + layout.k_bytes()) +
                     size_t(slot) * layout.d_v_padded();
   for (int i = 0; i < layout.d_v; i += 16) {

@@ -26,7 +26,8 @@ Tensor attention(Graph& g, const Layer& w, Tensor y, AttentionForm form) {
   }
   q = g.rope(q, w.rope);
   k = g.rope(k, w.rope);
-  Tensor mix = g.attention(q, k, v, h.scale(), h.attn_softcap, w.window());
+  Tensor mix = g.attention(q, k, v, {.scale = h.scale(), .softcap = h.attn_softcap,
+                                   .window = w.window()});
   return g.linear(g.merge(mix), w("attn_output"));
 }
 

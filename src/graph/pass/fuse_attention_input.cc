@@ -23,9 +23,19 @@ Input follow(const Graph& g, int value, int attention) {
     in.source = g.nodes[in.rope].in[0];
     reader = in.rope;
   }
-  if ((in.norm = only_writer(g, in.source, Op::rms_norm, reader)) != kNone)
-    in.source = g.nodes[in.norm].in[0];
+  in.norm = only_writer(g, in.source, Op::rms_norm, reader);
+  // A norm over all heads at once stays a node of its own.
+  if (in.norm != kNone &&
+      g.weights[g.nodes[in.norm].weights[0]].tensor->elements() != g.values[value].d)
+    in.norm = kNone;
+  if (in.norm != kNone) in.source = g.nodes[in.norm].in[0];
   return in;
+}
+
+// Changed in place: it must be nobody else's.
+bool only_read_here(const Graph& g, const Input& in, int attention) {
+  const int reader = in.norm != kNone ? in.norm : in.rope != kNone ? in.rope : attention;
+  return g.readers(in.source) == std::vector<int>{reader};
 }
 
 }  // namespace
@@ -43,16 +53,18 @@ void fuse_attention_input(Graph& g) {
         (q.norm == kNone) == (k.norm == kNone) &&
         (q.norm == kNone || (g.nodes[q.norm].eps == g.nodes[k.norm].eps &&
                              g.nodes[q.norm].offset == g.nodes[k.norm].offset));
-    // q is rotated in place: it must be nobody else's.
-    const int q_reader = q.norm != kNone ? q.norm : q.rope != kNone ? q.rope : static_cast<int>(i);
-    if (!same_rope || !same_norm || g.readers(q.source) != std::vector<int>{q_reader}) continue;
+    if (!same_rope || !same_norm || !only_read_here(g, q, static_cast<int>(i)) ||
+        !only_read_here(g, k, static_cast<int>(i)))
+      continue;
     if (q.rope != kNone) {
       node.rope = g.nodes[q.rope].rope;
       dead[q.rope] = dead[k.rope] = true;
     }
     if (q.norm != kNone) {
-      node.q_norm = g.nodes[q.norm].weights[0];
-      node.k_norm = g.nodes[k.norm].weights[0];
+      node.q_norm = static_cast<int>(node.weights.size());
+      node.k_norm = node.q_norm + 1;
+      node.weights.push_back(g.nodes[q.norm].weights[0]);
+      node.weights.push_back(g.nodes[k.norm].weights[0]);
       node.eps = g.nodes[q.norm].eps;
       node.offset = g.nodes[q.norm].offset;
       dead[q.norm] = dead[k.norm] = true;

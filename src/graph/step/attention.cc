@@ -23,12 +23,16 @@ void prepare_head(const Step& s, const Run& run, float* x, int d, int64_t token,
                spec.interleaved);
 }
 
+const float* vector(const Step& s, int index) {
+  return index == kNone ? nullptr : s.vectors[index];
+}
+
 // Query heads first, then pairs of key and value: one unit of work each.
 void prepare(const Step& s, Run& run, int thread) {
   const int n_kv = s.layout.n_head_kv, d_k = s.layout.d_k, d_v = s.layout.d_v;
   const int n_head = static_cast<int>(s.in[0].width) / d_k;
-  const float* q_gain = s.vectors.empty() ? nullptr : s.vectors[0];
-  const float* k_gain = s.vectors.empty() ? nullptr : s.vectors[1];
+  const float* q_gain = vector(s, s.node->q_norm);
+  const float* k_gain = vector(s, s.node->k_norm);
   const int units = n_head + n_kv;
   const auto [begin, end] = split_evenly(run.n_tokens * units, thread, run.threads);
   for (int64_t i = begin; i < end; ++i) {
@@ -40,10 +44,27 @@ void prepare(const Step& s, Run& run, int thread) {
       const int head = unit - n_head;
       float* k = s.in[1].f32 + token * s.in[1].width + head * d_k;
       prepare_head(s, run, k, d_k, token, k_gain);
+      const float* v =
+          s.layout.latent ? nullptr : s.in[2].f32 + token * s.in[2].width + head * d_v;
       kernel::kv_store(s.layout, s.cache + s.layout.block_bytes() * run.block[token], head,
-                       run.slot[token], k, s.in[2].f32 + token * s.in[2].width + head * d_v);
+                       run.slot[token], k, v);
     }
   }
+}
+
+struct Span {
+  int begin, end;
+};
+
+// The positions that a token sees, of a sequence that has `length` after this step.
+Span seen(const AttentionOptions& options, int position, int length) {
+  if (options.causal) {
+    const int end = position + 1;
+    return {options.window > 0 ? std::max(0, end - options.window) : 0, end};
+  }
+  if (options.window == 0) return {0, length};
+  const int reach = options.window / 2;
+  return {std::max(0, position - reach), std::min(length, position + reach + 1)};
 }
 
 int64_t partial_stride(const CacheSpec& spec) { return (spec.d_v + 15) / 16 * 16 + 16; }
@@ -52,30 +73,32 @@ void attend_task(const Step& s, const Run& run, const AttentionWork& work,
                  const AttentionTask& task) {
   const SequenceSlice& seq = run.sequences[task.sequence];
   const int group = work.n_head / work.spec.n_head_kv;
-  const int window = s.node->window;
+  const AttentionOptions& options = s.node->attention;
+  const float* sinks = vector(s, s.node->sinks);
   kernel::Attend a{.layout = s.layout};
   a.pool = s.cache;
   a.block_stride = s.layout.block_bytes();
   a.table = seq.blocks;
   a.head = task.head;
-  a.scale = s.node->scale;
-  a.softcap = s.node->cap;
+  a.scale = options.scale;
+  a.softcap = options.softcap;
   kernel::AttendRow rows[kernel::kAttendRows];
   a.rows = rows;
   const int64_t total = (task.token_end - task.token_begin) * group;
-  for (int64_t row = 0; row < total;) {
-    a.n_row = static_cast<int>(std::min<int64_t>(kernel::kAttendRows, total - row));
+  for (int64_t done = 0; done < total; done += a.n_row) {
+    a.n_row = static_cast<int>(std::min<int64_t>(kernel::kAttendRows, total - done));
     int first = INT32_MAX, last = 0;
-    for (int i = 0; i < a.n_row; ++i, ++row) {
-      const int64_t token = task.token_begin + row / group;
-      const int head = task.head * group + static_cast<int>(row % group);
-      const int end = run.position[token] + 1;
-      const int begin = window > 0 ? std::max(0, end - window) : 0;
+    for (int i = 0; i < a.n_row; ++i) {
+      const int64_t token = task.token_begin + (done + i) / group;
+      const int head = task.head * group + static_cast<int>((done + i) % group);
+      const auto [begin, end] = seen(options, run.position[token], seq.n_past + seq.n_token);
       rows[i] = {.q = s.in[0].f32 + token * s.in[0].width + head * s.layout.d_k,
                  .out = s.out[0].f32 + token * s.out[0].width + head * s.layout.d_v,
-                 .partial = nullptr,
                  .begin = begin,
-                 .end = end};
+                 .end = end,
+                 .position = run.position[token]};
+      if (!options.alibi.empty()) rows[i].slope = options.alibi[head];
+      if (sinks && task.split == 0) rows[i].sink = sinks[head];
       first = std::min(first, begin / kBlock);
       last = std::max(last, (end + kBlock - 1) / kBlock);
     }
@@ -84,7 +107,7 @@ void attend_task(const Step& s, const Run& run, const AttentionWork& work,
       last = first + static_cast<int>(e);
       first += static_cast<int>(b);
       for (int i = 0; i < a.n_row; ++i) {
-        const int64_t slot = task.partial + int64_t(task.split) * kernel::kAttendRows + i;
+        const int64_t slot = task.partial + task.split * total + done + i;
         rows[i].out = nullptr;
         rows[i].partial =
             const_cast<float*>(run.partials.data()) + slot * partial_stride(work.spec);
@@ -108,7 +131,7 @@ void merge(const Step& s, Run& run, const AttentionWork& work, int thread) {
       const int64_t token = task.token_begin + row / group;
       const int head = task.head * group + static_cast<int>(row % group);
       kernel::attend_merge(run.partials.data() + (task.partial + row) * stride,
-                           stride * kernel::kAttendRows, task.n_split, s.layout.d_v,
+                           stride * rows, task.n_split, s.layout.d_v,
                            s.out[0].f32 + token * s.out[0].width + head * s.layout.d_v);
     }
   }
@@ -155,12 +178,13 @@ void plan_attention(Run& run) {
         for (int64_t t = seq.first_token; t < end; t += kTaskTokens) {
           AttentionTask task{.sequence = static_cast<int>(i), .head = head, .token_begin = t,
                              .token_end = std::min<int64_t>(t + kTaskTokens, end)};
-          const bool one_pass = (task.token_end - t) * group <= kernel::kAttendRows;
+          const int rows = static_cast<int>(task.token_end - t) * group;
+          const bool few = rows <= std::max(kernel::kAttendRows, group);
           const int blocks = (seq.n_past + seq.n_token) / kBlock;
-          if (one_pass && n_split > 1 && blocks >= n_split * kMinSplitBlocks / 2) {
+          if (few && n_split > 1 && blocks >= n_split * kMinSplitBlocks / 2) {
             task.n_split = n_split;
             task.partial = partial;
-            partial += n_split * kernel::kAttendRows;
+            partial += n_split * rows;
             work.split_tasks.push_back(static_cast<int>(work.tasks.size()));
           }
           for (task.split = 0; task.split < task.n_split; ++task.split) work.tasks.push_back(task);
