@@ -7,18 +7,39 @@
 
 namespace strata::engine {
 
-Core::Core(StepExecutor& executor, const SchedulerOptions& options)
-    : executor_(&executor), scheduler_(options), sampler_(executor.n_vocab(), executor.pool()) {
-  tokens_.reserve(options.max_num_batched_tokens);
-  batch_.reserve(options.max_num_seqs);
-  rows_.reserve(options.max_num_seqs);
-  targets_.reserve(options.max_num_seqs);
+Core::Core(StepExecutor& executor, const CoreOptions& options)
+    : executor_(&executor), options_(options), scheduler_(options.scheduler),
+      sampler_(executor.n_vocab(), executor.pool()) {
+  tokens_.reserve(options.scheduler.max_num_batched_tokens);
+  batch_.reserve(options.scheduler.max_num_seqs);
+  rows_.reserve(options.scheduler.max_num_seqs);
+  targets_.reserve(options.scheduler.max_num_seqs);
 }
 
 void Core::add(std::unique_ptr<LiveRequest> request) {
-  scheduler_.add(request->leader().sequence);
   uint64_t id = request->id;
+  const double now = options_.now(), deadline = request->request.deadline_s;
+  for (LiveSequence& live : request->sequences) {
+    live.sequence.due = now + (deadline > 0 ? deadline : kPatience);
+    if (options_.policy == SchedulingPolicy::fcfs) {
+      live.sequence.priority = 0;
+      live.sequence.tenant = 0;
+      live.sequence.due = 0;
+    }
+  }
+  if (deadline > 0) deadlines_.emplace(now + deadline, id);
+  scheduler_.add(request->leader().sequence);
   requests_.emplace(id, std::move(request));
+}
+
+/// Ends what is past its deadline.
+void Core::expire(double now) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    LiveRequest* r = find(deadlines_.begin()->second);
+    deadlines_.erase(deadlines_.begin());
+    if (r) end_all(*r, Finish::expired, {});
+  }
+  sweep();
 }
 
 LiveRequest* Core::find(uint64_t id) {
@@ -45,17 +66,32 @@ void Core::cancel_all() {
   sweep();
 }
 
-void Core::step() {
+/// While nothing changes but that everybody gets a token, a plan serves for several steps.
+void Core::plan() {
+  if (repeats_ > 0 && repeats_ < options_.multi_step && scheduler_.repeat(plan_)) {
+    ++repeats_;
+    return;
+  }
   scheduler_.schedule(plan_);
   STRATA_CHECK(!plan_.items.empty());
-  ++stats_.steps;
   for (const Plan::Item& item : plan_.items) admitted(*find(item.sequence->request));
+  repeats_ = 1;
+}
+
+void Core::step() {
+  const double start = options_.now();
+  expire(start);
+  if (idle()) return;
+  plan();
+  ++stats_.steps;
   std::string error;
   compute(error);
   if (error.empty()) {
     deliver_rows();
     deliver_prompt_only();
+    scheduler_.observe(plan_.load, options_.now() - start);
   } else {
+    repeats_ = 0;
     log::error("a step failed: {}", error);
     for (const Plan::Item& item : plan_.items)
       end_all(*find(item.sequence->request), Finish::error, error);
@@ -64,6 +100,7 @@ void Core::step() {
     if (LiveRequest* r = find(id)) end_all(*r, Finish::cancelled, {});
   broken_.clear();
   sweep();
+  stats_.step_seconds += options_.now() - start;
 }
 
 /// Runs the batch and samples; whatever is thrown becomes `error`, and nothing was delivered then.
@@ -108,7 +145,10 @@ const float* Core::run() {
     tokens_.insert(tokens_.end(), first, first + item.n_token);
   }
   for (const Plan::Copy& copy : plan_.copies) executor_->copy_block(copy.from, copy.to);
-  return executor_->run({tokens_, batch_});
+  const double start = options_.now();
+  const float* logits = executor_->run({tokens_, batch_});
+  stats_.compute_seconds += options_.now() - start;
+  return logits;
 }
 
 /// Rows of the prompt give the log-probability of the prompt token after them.

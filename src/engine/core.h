@@ -1,10 +1,13 @@
 // The engine without its thread: requests in, steps, events out. Used by one thread only.
 #pragma once
+#include <functional>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "engine/engine.h"
 #include "engine/live_request.h"
 #include "engine/scheduler.h"
@@ -12,9 +15,20 @@
 
 namespace strata::engine {
 
+struct CoreOptions {
+  SchedulerOptions scheduler = {};
+  SchedulingPolicy policy = SchedulingPolicy::priority;
+  int multi_step = 1;                       // steps that one schedule may serve
+  std::function<double()> now = now_s;      // seconds; a simulation brings its own
+};
+
 class Core {
  public:
-  Core(StepExecutor& executor, const SchedulerOptions& options);
+  /// What has no deadline is ordered as if it were due this long after its arrival: requests with
+  /// deadlines go first, but never forever.
+  static constexpr double kPatience = 60;
+
+  Core(StepExecutor& executor, const CoreOptions& options);
 
   void add(std::unique_ptr<LiveRequest> request);
   void cancel(uint64_t id);
@@ -26,6 +40,7 @@ class Core {
   void step();
 
   bool idle() const { return requests_.empty(); }
+  const Scheduler& scheduler() const { return scheduler_; }
   EngineStats stats() const;
   /// Since the last call: requests that were first taken up, or ended without; requests that ended.
   int take_admitted() { return std::exchange(n_admitted_, 0); }
@@ -37,6 +52,8 @@ class Core {
     int index;                  // of the sequence, or
     int position;               // of the prompt token that it scores; -1: it is sampled
   };
+  void plan();
+  void expire(double now);
   void compute(std::string& error);
   const float* run();
   void collect_scores(const Plan::Item& item, LiveRequest& request, const float* logits);
@@ -54,14 +71,17 @@ class Core {
   LiveRequest* find(uint64_t id);
 
   StepExecutor* executor_;
+  CoreOptions options_;
   Scheduler scheduler_;
   Sampler sampler_;
   std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
+  std::multimap<double, uint64_t> deadlines_;   // of requests that have one
   EngineStats stats_;
   int n_admitted_ = 0, n_ended_ = 0;
 
   // Of the current step; kept for their memory.
   Plan plan_;
+  int repeats_ = 0;             // steps since the scheduler decided
   std::vector<Token> tokens_;
   std::vector<StepSequence> batch_;
   std::vector<SampleRow> rows_;

@@ -1,12 +1,14 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/core.h"
@@ -18,7 +20,7 @@ namespace strata::engine {
 namespace {
 
 /// Takes the values left to choose from what the executor can do.
-SchedulerOptions settle(EngineOptions& options, const StepExecutor& executor) {
+CoreOptions settle(EngineOptions& options, const StepExecutor& executor) {
   auto at_least_one = [](std::string_view flag, int value) {
     if (value < 1) fail(Code::invalid_argument, "{} must be at least 1, got {}", flag, value);
   };
@@ -42,11 +44,15 @@ SchedulerOptions settle(EngineOptions& options, const StepExecutor& executor) {
               most);
     options.max_num_seqs = most;
   }
-  return {.n_block = executor.n_block(),
-          .max_num_seqs = options.max_num_seqs,
-          .max_num_batched_tokens = options.max_num_batched_tokens,
-          .max_logits = executor.max_logits(),
-          .prefix_caching = options.prefix_caching};
+  at_least_one("num_scheduler_steps", options.num_scheduler_steps);
+  return {.scheduler = {.n_block = executor.n_block(),
+                        .max_num_seqs = options.max_num_seqs,
+                        .max_num_batched_tokens = options.max_num_batched_tokens,
+                        .max_logits = executor.max_logits(),
+                        .prefix_caching = options.prefix_caching,
+                        .itl_target_s = options.itl_target_ms / 1000},
+          .policy = options.scheduling_policy,
+          .multi_step = options.num_scheduler_steps};
 }
 
 std::vector<Token> stop_tokens(const model::Model& model) {
@@ -143,7 +149,10 @@ struct Engine::Impl {
       for (Command c : todo) c.index < 0 ? core.cancel(c.id) : core.finish(c.id, c.index);
       in.clear();
       todo.clear();
-      if (!core.idle()) core.step();
+      if (core.idle()) continue;
+      step_began.store(now_ns(), std::memory_order_relaxed);
+      core.step();
+      step_began.store(0, std::memory_order_relaxed);
     }
     for (auto& live : arrived) core.add(std::move(live));
     core.cancel_all();
@@ -174,6 +183,7 @@ struct Engine::Impl {
   uint64_t last_id = 0;
   int n_waiting = 0, n_request = 0;   // accepted: not taken up yet; not ended yet
   bool draining = false, stopping = false;
+  std::atomic<int64_t> step_began = 0;   // now_ns(); 0: no step is under way
 
   std::thread thread;
 };
@@ -211,6 +221,11 @@ const model::Model& Engine::model() const {
 }
 
 const EngineOptions& Engine::options() const { return impl_->options; }
+
+double Engine::step_age_s() const {
+  const int64_t began = impl_->step_began.load(std::memory_order_relaxed);
+  return began == 0 ? 0 : double(now_ns() - began) * 1e-9;
+}
 
 EngineStats Engine::stats() const {
   std::lock_guard lock(impl_->mutex);

@@ -15,6 +15,10 @@ enum class Precision {
   exact,   // activations and KV in float32: what the goldens are compared in
 };
 
+/// priority: by priority, then fairly between tenants, then by deadline and arrival.
+/// fcfs: by arrival alone.
+enum class SchedulingPolicy { priority, fcfs };
+
 /// Flags carry vLLM's names (max_model_len, max_num_seqs, max_num_batched_tokens).
 struct EngineOptions {
   int threads = 0;                  // 0: one per physical core
@@ -25,6 +29,9 @@ struct EngineOptions {
   size_t kv_bytes = 0;              // 0: what memory allows, at most a quarter of what is free
   bool prefix_caching = true;
   int max_waiting = 4096;           // queue; beyond it submit() fails with resource_exhausted
+  SchedulingPolicy scheduling_policy = SchedulingPolicy::priority;
+  double itl_target_ms = 100;       // time between tokens that prompts may not exceed; 0: none
+  int num_scheduler_steps = 8;      // steps that one schedule may serve while nothing waits
 };
 
 /// Counts since the start; at most one step old.
@@ -35,6 +42,7 @@ struct EngineStats {
   /// cached_tokens: the part of prompt_tokens that the prefix tree had. A prompt counts once.
   uint64_t steps = 0, prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
   uint64_t requests_finished = 0, requests_cancelled = 0, requests_failed = 0, preemptions = 0;
+  double step_seconds = 0, compute_seconds = 0;   // whole steps; of them inside the executor
 };
 
 class Engine {
@@ -62,6 +70,8 @@ class Engine {
   const model::Model& model() const;      // requires the first constructor
   const EngineOptions& options() const;   // with the chosen values filled in
   EngineStats stats() const;
+  /// Seconds that the step under way has taken; 0: none is. One that never ends is a hang.
+  double step_age_s() const;
 
  private:
   struct Impl;

@@ -45,6 +45,7 @@ std::unique_ptr<LiveRequest> make_live(uint64_t id, Request request, OnEvent on_
     s.request = s.arrival = id;
     s.index = i;
     s.priority = r.priority;
+    s.tenant = r.tenant;
     s.n_prompt = live->n_prompt;
     s.n_total_max = live->n_prompt + std::max(live->n_output_max, 1);
   }

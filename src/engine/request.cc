@@ -8,6 +8,7 @@ std::string_view name(Finish finish) {
     case Finish::stop: return "stop";
     case Finish::length: return "length";
     case Finish::cancelled: return "cancelled";
+    case Finish::expired: return "expired";
     case Finish::error: return "error";
   }
   return "unknown";

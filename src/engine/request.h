@@ -35,10 +35,13 @@ struct Request {
   SamplingParams sampling;
   int n = 1;                        // sequences that share the prompt
   int priority = 0;                 // lower runs first
+  uint32_t tenant = 0;              // whose it is (API key): tenants are served fairly
+  double deadline_s = 0;            // seconds after its arrival; 0: none. Earlier ones run first
   bool prompt_logprobs = false;     // also report prompt tokens (echo + logprobs)
 };
 
-enum class Finish : uint8_t { none, stop, length, cancelled, error };
+/// expired: past its deadline.
+enum class Finish : uint8_t { none, stop, length, cancelled, expired, error };
 std::string_view name(Finish);      // "stop", "length", ...
 
 struct TokenLogprob {

@@ -11,16 +11,13 @@ namespace {
 int blocks_for(int n_token) { return (n_token + kBlock - 1) / kBlock; }
 
 bool in_order(const Sequence* a, const Sequence* b) { return before(*a, *b); }
-bool in_reverse(const Sequence* a, const Sequence* b) { return before(*b, *a); }
 
-template <class Order>
-void insert_sorted(std::vector<Sequence*>& list, Sequence& sequence, Order order) {
-  list.insert(std::upper_bound(list.begin(), list.end(), &sequence, order), &sequence);
+void insert_sorted(std::vector<Sequence*>& list, Sequence& sequence) {
+  list.insert(std::upper_bound(list.begin(), list.end(), &sequence, in_order), &sequence);
 }
 
-template <class Order>
-void erase_sorted(std::vector<Sequence*>& list, Sequence& sequence, Order order) {
-  auto found = std::lower_bound(list.begin(), list.end(), &sequence, order);
+void erase_sorted(std::vector<Sequence*>& list, Sequence& sequence) {
+  auto found = std::lower_bound(list.begin(), list.end(), &sequence, in_order);
   STRATA_CHECK(found != list.end() && *found == &sequence);
   list.erase(found);
 }
@@ -36,7 +33,7 @@ Scheduler::Scheduler(const SchedulerOptions& options)
   STRATA_CHECK(options.max_num_seqs <= options.max_num_batched_tokens);
   STRATA_CHECK(options.max_num_seqs <= options.max_logits);
   running_.reserve(options.max_num_seqs);
-  waiting_.reserve(options.max_num_seqs);
+  prompts_.reserve(options.max_num_seqs);
 }
 
 bool Scheduler::fits(int n_total) const { return blocks_for(n_total - 1) <= cache_.total(); }
@@ -45,18 +42,44 @@ void Scheduler::add(Sequence& s) {
   STRATA_CHECK(s.state == Sequence::State::idle && !s.tokens.empty());
   STRATA_CHECK(fits(s.n_total_max) && s.n_unforked < options_.max_num_seqs);
   s.state = Sequence::State::waiting;
-  insert_sorted(waiting_, s, in_reverse);
+  waiting_.insert(s);
+  service_.enter(s.tenant);
 }
 
 void Scheduler::schedule(Plan& plan) {
   plan.copies.clear();
   plan.items.clear();
-  plan.n_token = plan.n_logits = 0;
+  plan.n_token = plan.n_logits = plan.n_decode = 0;
+  plan.load = {};
   uint64_t preemptions = preemptions_;
   schedule_decodes(plan);
+  plan.n_decode = static_cast<int>(plan.items.size());
+  plan.decode_load = plan.load;
   // A newcomer must not take the room that something already running lacks.
   if (schedule_prompts(plan) && preemptions == preemptions_) admit_waiting(plan);
   for (const Plan::Item& item : plan.items) item.sequence->planned = false;
+  changed_ = false;
+}
+
+bool Scheduler::repeat(Plan& plan) {
+  if (changed_ || !waiting_.empty() || plan.n_decode != static_cast<int>(running_.size()))
+    return false;
+  // All or nothing: whoever cannot grow leaves the choice of a victim to schedule().
+  int needed = 0;
+  for (const Sequence* s : running_) {
+    if (s->n_left() != 1) return false;
+    needed += growth(*s, 1);
+  }
+  if (needed > cache_.available()) return false;
+  plan.copies.clear();
+  plan.load = {};
+  for (Plan::Item& item : plan.items) {
+    STRATA_CHECK(grow(*item.sequence, 1, plan));
+    item.first = item.sequence->n_past;
+    plan.load.add(1, item.first);
+  }
+  plan.decode_load = plan.load;
+  return true;
 }
 
 void Scheduler::schedule_decodes(Plan& plan) {
@@ -74,10 +97,17 @@ void Scheduler::schedule_decodes(Plan& plan) {
 
 /// False if a sequence had to go without for want of blocks.
 bool Scheduler::schedule_prompts(Plan& plan) {
+  prompts_.clear();
+  for (Sequence* s : running_)
+    if (!s->planned && s->n_left() > 1) prompts_.push_back(s);
+  std::stable_sort(prompts_.begin(), prompts_.end(), [&](const Sequence* a, const Sequence* b) {
+    if (a->priority != b->priority) return a->priority < b->priority;
+    return service_.served(a->tenant) < service_.served(b->tenant);
+  });
   bool satisfied = true;
-  for (size_t i = 0; i < running_.size(); ++i) {
-    Sequence& s = *running_[i];
-    if (s.planned || s.n_left() <= 1) continue;
+  for (Sequence* prompt : prompts_) {
+    Sequence& s = *prompt;
+    if (s.state != Sequence::State::running) continue;   // preempted meanwhile
     int n = chunk(s, plan);
     while (n > 0 && !grow(s, n, plan)) {
       satisfied = false;
@@ -95,7 +125,7 @@ bool Scheduler::schedule_prompts(Plan& plan) {
 void Scheduler::admit_waiting(Plan& plan) {
   // Strictly in order: a big request at the head is never overtaken, so it cannot starve.
   while (!waiting_.empty()) {
-    Sequence& s = *waiting_.back();
+    Sequence& s = *waiting_.front(service_);
     if (seats() + 1 + s.n_unforked > options_.max_num_seqs || !admit(s, plan)) return;
   }
 }
@@ -119,9 +149,9 @@ bool Scheduler::admit(Sequence& s, Plan& plan) {
   }
   STRATA_CHECK(grow(s, n, plan));
   if (s.n_cached < 0) s.n_cached = s.n_past;
-  waiting_.pop_back();
+  waiting_.erase(s);
   s.state = Sequence::State::running;
-  insert_sorted(running_, s, in_order);
+  insert_sorted(running_, s);
   put(s, n, plan);
   return true;
 }
@@ -151,9 +181,20 @@ void Scheduler::match_prefix(Sequence& s, Plan& plan) {
 /// Tokens that budget and logits rows leave for it.
 int Scheduler::chunk(const Sequence& s, const Plan& plan) const {
   int n = std::min(s.n_left(), options_.max_num_batched_tokens - plan.n_token);
+  if (n > 1) n = within_target(s, plan, n);
   int rows = options_.max_logits - plan.n_logits;
   if (scores(s)) return std::min(n, rows);
   return n == s.n_left() && rows == 0 ? n - 1 : n;
+}
+
+/// While others decode, a prompt takes what keeps the step within the target.
+int Scheduler::within_target(const Sequence& s, const Plan& plan, int n) const {
+  if (options_.itl_target_s <= 0 || plan.n_decode == 0) return n;
+  const double alone = kStretch * cost_.predict(plan.decode_load);
+  const int fits =
+      cost_.tokens_within(std::max(options_.itl_target_s, alone), plan.load, s.n_past, n);
+  const int due = std::max(0, kChunkMin - (plan.n_token - plan.n_decode));
+  return std::max(fits, std::min(n, due));
 }
 
 /// Blocks to allocate before `n_token` more tokens can be written.
@@ -205,12 +246,13 @@ Sequence* Scheduler::victim() const {
 }
 
 void Scheduler::preempt(Sequence& s) {
-  erase_sorted(running_, s, in_order);
+  erase_sorted(running_, s);
   cache_.release(s.blocks);
   s.n_past = s.n_committed = 0;
   s.state = Sequence::State::waiting;
-  insert_sorted(waiting_, s, in_reverse);
+  waiting_.insert(s);
   ++preemptions_;
+  changed_ = true;
 }
 
 void Scheduler::put(Sequence& s, int n_token, Plan& plan) {
@@ -220,12 +262,14 @@ void Scheduler::put(Sequence& s, int n_token, Plan& plan) {
   plan.items.push_back(item);
   plan.n_token += item.n_token;
   plan.n_logits += item.n_logits;
+  plan.load.add(n_token, item.first);
 }
 
 void Scheduler::computed(const Plan& plan) {
   for (const Plan::Item& item : plan.items) {
     Sequence& s = *item.sequence;
     s.n_past = item.first + item.n_token;
+    service_.charge(s.tenant, item.n_token);
     for (; (s.n_committed + 1) * kBlock <= s.n_past; ++s.n_committed) {
       std::span<const Token> tokens(s.tokens);
       cache_.commit(tokens.subspan(size_t(s.n_committed) * kBlock, kBlock), s.blocks,
@@ -246,7 +290,9 @@ void Scheduler::fork(Sequence& from, Sequence& to) {
   to.blocks.assign(from.blocks.begin(), from.blocks.end());
   for (int32_t block : to.blocks) cache_.retain(block);
   to.state = Sequence::State::running;
-  insert_sorted(running_, to, in_order);
+  insert_sorted(running_, to);
+  service_.enter(to.tenant);
+  changed_ = true;
 }
 
 void Scheduler::append(Sequence& s, Token token) {
@@ -255,8 +301,10 @@ void Scheduler::append(Sequence& s, Token token) {
 }
 
 void Scheduler::remove(Sequence& s) {
-  if (s.state == Sequence::State::running) erase_sorted(running_, s, in_order);
-  if (s.state == Sequence::State::waiting) erase_sorted(waiting_, s, in_reverse);
+  if (s.state == Sequence::State::running) erase_sorted(running_, s);
+  if (s.state == Sequence::State::waiting) waiting_.erase(s);
+  if (s.state != Sequence::State::idle) service_.leave(s.tenant);
+  changed_ = true;
   s.state = Sequence::State::idle;
   cache_.release(s.blocks);
   s.n_past = s.n_committed = 0;

@@ -1,7 +1,9 @@
 // What the next step computes: one loop without prefill or decode phases.
 //
 // Every step has a token budget. Running sequences that need one token come first, then running
-// prompts, then waiting ones, in chunks, as far as the budget reaches. When blocks run out, the
+// prompts, then waiting ones, in chunks, as far as the budget reaches. While somebody decodes, the
+// budget of prompts is what keeps the step's predicted time within a target, so that a long prompt
+// never stalls the others. When blocks run out, the
 // sequence that is last in order is preempted: its blocks go, it waits again with what it generated
 // and is recomputed later (mostly from the prefix tree). Pure logic without clock, threads or
 // kernels, so that it can be simulated.
@@ -11,6 +13,8 @@
 
 #include "engine/kv/kv_cache.h"
 #include "engine/sequence.h"
+#include "engine/step_cost.h"
+#include "engine/waiting_queue.h"
 
 namespace strata::engine {
 
@@ -20,6 +24,7 @@ struct SchedulerOptions {
   int max_num_batched_tokens = 512;   // token budget of a step
   int max_logits = 512;               // logits rows of a step
   bool prefix_caching = true;
+  double itl_target_s = 0;            // time between two tokens of a sequence; 0: no target
 };
 
 /// A step. `copies` come before the computation, in their order.
@@ -37,6 +42,8 @@ struct Plan {
   std::vector<Copy> copies;
   std::vector<Item> items;
   int n_token = 0, n_logits = 0;
+  int n_decode = 0;                     // items that decode; they come first
+  StepLoad load, decode_load;           // of all items; of those
 };
 
 /// Sequences belong to the caller and stay at their address while they are waiting or running.
@@ -45,6 +52,10 @@ class Scheduler {
  public:
   /// One block in so many is left free by admission, for what already runs to grow into.
   static constexpr int kReserve = 64;
+  /// Prompt tokens that a step takes whatever the target says, so that prompts get on.
+  static constexpr int kChunkMin = 16;
+  /// Where decoding alone takes longer than the target, a step may last this many times as long.
+  static constexpr double kStretch = 2;
 
   explicit Scheduler(const SchedulerOptions& options);
 
@@ -55,6 +66,11 @@ class Scheduler {
   void schedule(Plan& plan);
   /// The step was computed: its tokens are in the cache, full blocks enter the prefix tree.
   void computed(const Plan& plan);
+  /// How long a step with this load took: what the token budget is derived from.
+  void observe(const StepLoad& load, double seconds) { cost_.observe(load, seconds); }
+  /// The next step as a continuation of `plan`, which was computed and every sequence of which got
+  /// its token: valid while all that runs decodes and nothing waits. False: schedule() must decide.
+  bool repeat(Plan& plan);
   /// `to` starts as a running copy of `from`, whose prompt is complete; blocks are shared, the last
   /// partial one until one of the two writes to it.
   void fork(Sequence& from, Sequence& to);
@@ -63,11 +79,13 @@ class Scheduler {
   void remove(Sequence& sequence);
 
   int n_running() const { return static_cast<int>(running_.size()); }
-  int n_waiting() const { return static_cast<int>(waiting_.size()); }
+  int n_waiting() const { return waiting_.size(); }
   bool idle() const { return running_.empty() && waiting_.empty(); }
   uint64_t preemptions() const { return preemptions_; }
   const KvCache& cache() const { return cache_; }
   const SchedulerOptions& options() const { return options_; }
+  const StepCost& cost() const { return cost_; }
+  const TenantService& service() const { return service_; }
   std::span<Sequence* const> running() const { return running_; }
 
  private:
@@ -76,6 +94,7 @@ class Scheduler {
   void admit_waiting(Plan& plan);
   bool admit(Sequence& sequence, Plan& plan);
   int chunk(const Sequence& sequence, const Plan& plan) const;
+  int within_target(const Sequence& sequence, const Plan& plan, int n) const;
   bool grow(Sequence& sequence, int n_token, Plan& plan);
   int growth(const Sequence& sequence, int n_token) const;
   int reachable(const Sequence& sequence) const;
@@ -88,8 +107,12 @@ class Scheduler {
 
   SchedulerOptions options_;
   KvCache cache_;
+  StepCost cost_;
+  TenantService service_;
   std::vector<Sequence*> running_;   // first in order first
-  std::vector<Sequence*> waiting_;   // first in order last: taking it is a pop
+  WaitingQueue waiting_;
+  std::vector<Sequence*> prompts_;   // of the step being planned, least served tenant first
+  bool changed_ = true;              // since the last plan: who runs is not who was planned
   uint64_t preemptions_ = 0;
 };
 

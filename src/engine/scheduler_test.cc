@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <numeric>
+#include <random>
 
 namespace strata::engine {
 namespace {
@@ -12,10 +13,12 @@ class SchedulerTest : public ::testing::Test {
  protected:
   void start(const SchedulerOptions& options) { scheduler.emplace(options); }
 
-  Sequence& add(int n_prompt, int n_output, int priority = 0, int n = 1, Token first_token = -1) {
+  Sequence& add(int n_prompt, int n_output, int priority = 0, int n = 1, Token first_token = -1,
+                uint32_t tenant = 0) {
     Sequence& s = sequences.emplace_back();
     s.request = s.arrival = sequences.size();
     s.priority = priority;
+    s.tenant = tenant;
     s.tokens.resize(n_prompt);
     Token first = first_token >= 0 ? first_token : Token(10000 * sequences.size());
     std::iota(s.tokens.begin(), s.tokens.end(), first);
@@ -160,6 +163,103 @@ TEST_F(SchedulerTest, PromptScoringKeepsToTheLogitsBudget) {
   step();
   EXPECT_EQ(planned(s), 8);
   EXPECT_EQ(plan.n_logits, 8);
+}
+
+/// A step costs 1 ms and 0.1 ms a token.
+double cost_of(const StepLoad& load) { return 0.001 + 1e-4 * double(load.tokens); }
+
+TEST_F(SchedulerTest, APromptTakesWhatKeepsTheOthersWithinTheTarget) {
+  start({.n_block = 512, .max_num_seqs = 32, .max_num_batched_tokens = 512, .max_logits = 32,
+         .itl_target_s = 0.02});
+  std::mt19937 random(1);
+  for (int i = 0; i < 200; ++i) {
+    StepLoad load;
+    for (int k = 1 + int(random() % 200); k > 0; --k) load.add(1, 0);
+    scheduler->observe(load, cost_of(load));
+  }
+  for (int i = 0; i < 4; ++i) add(8, 30);
+  step();
+  Sequence& late = add(8000, 5);
+  step();
+  EXPECT_EQ(plan.n_decode, 4);
+  EXPECT_LE(cost_of(plan.load), 0.021);
+  EXPECT_GE(cost_of(plan.load), 0.018);
+  EXPECT_EQ(planned(late), plan.n_token - 4);
+  while (scheduler->n_running() > 1) step();
+  step();
+  EXPECT_EQ(planned(late), 512);   // nobody waits for a token any more
+}
+
+TEST_F(SchedulerTest, PromptsGetOnWhereDecodingAloneMissesTheTarget) {
+  start({.n_block = 512, .max_num_seqs = 32, .max_num_batched_tokens = 512, .max_logits = 32,
+         .itl_target_s = 0.0001});
+  for (int i = 0; i < 16; ++i) scheduler->observe({.tokens = 1 + i % 8}, cost_of({1 + i % 8}));
+  add(4, 100);
+  step();
+  Sequence& late = add(1000, 5);
+  int steps = 0;
+  for (; late.n_generated() == 0; ++steps) step();
+  EXPECT_LE(steps, 1000 / Scheduler::kChunkMin + 1);
+}
+
+TEST_F(SchedulerTest, TenantsAreServedFairly) {
+  start({.n_block = 512, .max_num_seqs = 4, .max_num_batched_tokens = 64, .max_logits = 32,
+         .prefix_caching = false});
+  // One floods the queue, the other asks now and then for as much at a time.
+  for (int i = 0; i < 200; ++i) add(100, 20, 0, 1, -1, 1);
+  for (int i = 0; i < 20; ++i) add(100, 20, 0, 1, -1, 2);
+  while (sequences.back().state != Sequence::State::idle) step();
+  EXPECT_NEAR(scheduler->service().served(2), 20 * 119, 1);
+  // Off by no more than what was running, whatever the length of the other's queue.
+  EXPECT_LE(scheduler->service().served(1), 20 * 119 + 4 * 120);
+}
+
+TEST_F(SchedulerTest, WhoComesBackFromIdlenessHasNoCredit) {
+  start({.n_block = 512, .max_num_seqs = 4, .max_num_batched_tokens = 64, .max_logits = 32,
+         .prefix_caching = false});
+  add(10, 5, 0, 1, -1, 2);
+  while (!scheduler->idle()) step();
+  for (int i = 0; i < 50; ++i) add(100, 20, 0, 1, -1, 1);
+  for (int i = 0; i < 100; ++i) step();
+  add(10, 5, 0, 1, -1, 2);
+  EXPECT_GE(scheduler->service().served(2), scheduler->service().served(1));
+}
+
+TEST_F(SchedulerTest, DueEarlierRunsFirst) {
+  start({.n_block = 64, .max_num_seqs = 1, .max_num_batched_tokens = 100, .max_logits = 8});
+  Sequence& calm = add(10, 1);
+  scheduler->remove(calm);
+  calm.due = 60;
+  scheduler->add(calm);
+  Sequence& urgent = add(10, 1);
+  urgent.n_prompt = 10;
+  step();
+  EXPECT_EQ(planned(urgent), 10);
+}
+
+TEST_F(SchedulerTest, ARepeatedPlanIsWhatSchedulingWouldGive) {
+  start({.n_block = 64, .max_num_seqs = 4, .max_num_batched_tokens = 100, .max_logits = 8});
+  Sequence& a = add(kBlock - 3, 50);
+  add(20, 50);
+  step();
+  EXPECT_FALSE(scheduler->repeat(plan));   // the plan had prompts
+  step();
+  for (int i = 0; i < 8; ++i) {            // over the end of a block
+    ASSERT_TRUE(scheduler->repeat(plan));
+    EXPECT_EQ(plan.items[0].sequence, &a);
+    EXPECT_EQ(plan.items[0].first, a.n_tokens() - 1);
+    EXPECT_GE(a.blocks.size() * kBlock, a.n_tokens());
+    scheduler->computed(plan);
+    for (const Plan::Item& item : plan.items) scheduler->append(*item.sequence, 1);
+  }
+  EXPECT_EQ(a.blocks.size(), 2u);
+  Sequence& late = add(5, 5);
+  EXPECT_FALSE(scheduler->repeat(plan));   // somebody waits
+  scheduler->remove(late);
+  EXPECT_FALSE(scheduler->repeat(plan));   // not before it was planned anew
+  step();
+  scheduler->remove(a);
+  EXPECT_FALSE(scheduler->repeat(plan));
 }
 
 TEST_F(SchedulerTest, RemoveFreesAtOnceInEveryState) {

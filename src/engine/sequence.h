@@ -15,6 +15,8 @@ struct Sequence {
   uint64_t request = 0;
   int index = 0;                 // which of the request's n sequences
   int priority = 0;              // lower runs first
+  uint32_t tenant = 0;           // whose service it counts towards
+  double due = 0;                // then the one due first, seconds of the caller's clock
   uint64_t arrival = 0;          // then the earlier one
   std::vector<Token> tokens;     // prompt, then what was generated
   int n_prompt = 0;
@@ -37,7 +39,8 @@ struct Sequence {
 
 /// The order in which sequences are served; a preempted one keeps its place.
 inline bool before(const Sequence& a, const Sequence& b) {
-  return std::tie(a.priority, a.arrival, a.index) < std::tie(b.priority, b.arrival, b.index);
+  return std::tie(a.priority, a.due, a.arrival, a.index) <
+         std::tie(b.priority, b.due, b.arrival, b.index);
 }
 
 }  // namespace strata::engine

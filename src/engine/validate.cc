@@ -71,6 +71,7 @@ void validate(const Request& request, const RequestLimits& limits) {
   if (request.n > limits.max_num_seqs)
     refuse("n", fmt::format("n is {}, but this server runs at most {} sequences at once", request.n,
                             limits.max_num_seqs));
+  in_range("deadline_ms", request.deadline_s * 1000, 0, RequestLimits::kDeadlineMs);
   check_sampling(request.sampling, limits);
 }
 

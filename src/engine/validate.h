@@ -12,6 +12,7 @@ struct RequestLimits {
   static constexpr int kN = 128;
   static constexpr int kLogitBias = 1024;
   static constexpr int kStopTokens = 1024;
+  static constexpr double kDeadlineMs = 24 * 3600e3;
 };
 
 /// Errors: invalid_argument naming the parameter in param(); reason "context_length_exceeded" with

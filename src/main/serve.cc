@@ -1,3 +1,4 @@
+#include <map>
 #include <memory>
 
 #include "main/command.h"
@@ -33,6 +34,20 @@ void add(CLI::App& app) {
               "reuse the KV of common prefixes (on)");
   c->add_option("--max-waiting", e.max_waiting, "requests that may queue")
       ->check(CLI::Range(1, 1 << 20));
+  c->add_option("--scheduling-policy", e.scheduling_policy,
+                "priority: by priority, fairly between API keys, by deadline; fcfs: by arrival")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, engine::SchedulingPolicy>{
+          {"priority", engine::SchedulingPolicy::priority},
+          {"fcfs", engine::SchedulingPolicy::fcfs}}));
+  c->add_option("--itl-target-ms", e.itl_target_ms,
+                "time between tokens that long prompts may not exceed, 0: none")
+      ->check(CLI::NonNegativeNumber)->capture_default_str();
+  c->add_option("--num-scheduler-steps", e.num_scheduler_steps,
+                "steps that one schedule may serve while nothing waits")
+      ->check(CLI::Range(1, 1024))->capture_default_str();
+  c->add_option("--watchdog", a.watchdog_s,
+                "seconds after which a step counts as hung: /health turns red, 0: never")
+      ->check(CLI::NonNegativeNumber)->capture_default_str();
   c->add_option("--shutdown-timeout", o->shutdown_timeout_s,
                 "seconds that running requests may finish in after SIGTERM")
       ->check(CLI::NonNegativeNumber);

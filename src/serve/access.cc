@@ -24,16 +24,21 @@ bool has_bearer(std::string_view header) {
 
 }  // namespace
 
+uint32_t tenant_of(const net::Request& request, const std::vector<std::string>& keys) {
+  const std::string_view header = request.header("Authorization");
+  if (!has_bearer(header)) return 0;
+  uint32_t found = 0;
+  for (uint32_t i = 0; i < keys.size(); ++i)
+    if (same_secret(header.substr(bearer.size()), keys[i])) found = i + 1;
+  return found;
+}
+
 bool is_authorized(const net::Request& request, const std::vector<std::string>& keys) {
   if (keys.empty()) return true;
   if (std::find(std::begin(open_paths), std::end(open_paths), request.path) !=
       std::end(open_paths))
     return true;
-  const std::string_view header = request.header("Authorization");
-  if (!has_bearer(header)) return false;
-  bool found = false;
-  for (const std::string& key : keys) found |= same_secret(header.substr(bearer.size()), key);
-  return found;
+  return tenant_of(request, keys) != 0;
 }
 
 void add_cors_headers(const net::Request& request, const std::vector<std::string>& origins,

@@ -24,6 +24,7 @@ struct AppOptions {
   int worker_threads = 1;                    // parse and tokenise long requests
   size_t max_body_bytes = 32u << 20;
   int max_connections = 4096;
+  double watchdog_s = 60;                    // a step that takes longer turns /health red; 0: never
 };
 
 /// Everything it is given must outlive it.

@@ -339,6 +339,17 @@ TEST_F(AppTest, TokenizeAndDetokenize) {
   EXPECT_EQ(post("/detokenize", R"({"tokens":[256,104,105]})").json["prompt"], "<s>hi");
 }
 
+TEST_F(AppTest, HealthTurnsRedWhenAStepHangs) {
+  start();
+  EXPECT_EQ(send("GET", "/health").status, 200);
+  script->step_age = 30;
+  EXPECT_EQ(send("GET", "/health").status, 200);
+  script->step_age = 61;
+  EXPECT_EQ(send("GET", "/health").status, 503);
+  script->step_age = 0;
+  EXPECT_EQ(send("GET", "/health").status, 200);
+}
+
 TEST_F(AppTest, ModelsHealthVersionMetricsAndThePage) {
   start({.served_names = {"org/main", "alias"}});
   const Json models = Json::parse(send("GET", "/v1/models").body);

@@ -23,6 +23,7 @@ class EngineBackend : public Backend {
   void finish(uint64_t id, int index) override { engine_.finish(id, index); }
   bool drain(double timeout_s) override { return engine_.drain(timeout_s); }
   engine::EngineStats stats() const override { return engine_.stats(); }
+  double step_age_s() const override { return engine_.step_age_s(); }
 
  private:
   engine::Engine& engine_;

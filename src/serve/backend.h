@@ -26,6 +26,7 @@ class Backend {
   virtual void finish(uint64_t id, int index) = 0;
   virtual bool drain(double timeout_s) = 0;
   virtual engine::EngineStats stats() const = 0;
+  virtual double step_age_s() const = 0;
 };
 
 /// The engine must outlive it.

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "serve/access.h"
 #include "serve/error.h"
 
 namespace strata::serve {
@@ -43,6 +44,8 @@ void Generation::submit(Service& service) {
       request.sampling = request_.sampling;
       request.n = request_.n;
       request.priority = request_.priority;
+      request.tenant = tenant_of(exchange_->request(), service.options.api_keys);
+      request.deadline_s = request_.deadline_s;
       request.prompt_logprobs = prompts_[p].echo && request_.sampling.logprobs >= 0;
       const uint64_t id = service.backend->submit(
           std::move(request),
@@ -124,6 +127,10 @@ void Generation::take(Service& service, Arrival& arrival) {
   if (event.finish == engine::Finish::cancelled)
     return fail_answer(service, Error(Code::unavailable, "the server ended the request: it is "
                                                          "shutting down"));
+  if (event.finish == engine::Finish::expired)
+    return fail_answer(service, Error(Code::unavailable, "the request was not complete at its "
+                                                         "deadline", "deadline_exceeded",
+                                      "deadline_ms"));
   prompt.cached_tokens = event.usage.cached_tokens;
   if (prompt.echo && !event.prompt.empty()) prompt.echo->tokens = std::move(event.prompt);
 

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "engine/validate.h"
+
 namespace strata::serve {
 namespace {
 
@@ -100,6 +102,8 @@ const Field<R> fields[] = {
     {"logit_bias", object(), set_logit_bias},
     {"seed", any(), set_seed},
     {"n", integer(1, max_n), STRATA_SET(r.n = v.get<int>())},
+    {"deadline_ms", number(1, engine::RequestLimits::kDeadlineMs),
+     STRATA_SET(r.deadline_s = v.get<double>() / 1000)},
     {"priority", integer(-2147483648.0), STRATA_SET(r.priority = v.get<int>())},
     // Ending.
     {"min_tokens", integer(0), STRATA_SET(r.sampling.min_tokens = v.get<int>())},

@@ -18,6 +18,7 @@ struct GenerationRequest {
   std::string model;
   engine::SamplingParams sampling;
   int n = 1, priority = 0;
+  double deadline_s = 0;
   std::vector<std::string> stop;
   bool include_stop = false, skip_special = true;
   bool stream = false, has_stream_options = false;

@@ -7,6 +7,10 @@ namespace strata::serve {
 namespace {
 
 void health(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
+  const double limit = service.options.watchdog_s, age = service.backend->step_age_s();
+  if (limit > 0 && age > limit)
+    return exchange->reply(503, "application/json",
+                           to_text({{"status", "stuck"}, {"step_seconds", age}}));
   const bool draining = service.draining;
   exchange->reply(draining ? 503 : 200, "application/json",
                   to_text({{"status", draining ? "draining" : "ok"}}));
@@ -17,7 +21,7 @@ void show_version(Service&, const std::shared_ptr<net::Exchange>& exchange) {
                   to_text({{"version", version()}, {"commit", commit()}}));
 }
 
-const Route routes[] = {{"GET", "/health", health, "200 when ready, 503 when shutting down"},
+const Route routes[] = {{"GET", "/health", health, "200 when ready, 503 when shutting down or stuck"},
                         {"GET", "/version", show_version, "what is running"}};
 const Registry<Api> registered{Api{"health", routes}};
 

@@ -79,6 +79,7 @@ class ScriptedBackend : public Backend {
   std::string fail_with;                 // the event that ends every request
   std::optional<Error> refuse;           // what submit() throws
   int max_model_len = 100;
+  std::atomic<double> step_age = 0;      // what step_age_s() says
   bool hold = false;                     // submitted requests wait for release()
   std::unique_ptr<model::ChatTemplate> chat;
 
@@ -137,6 +138,7 @@ class ScriptedBackend : public Backend {
     return changed_.wait_for(lock, std::chrono::duration<double>(timeout_s),
                              [&] { return running_.empty(); });
   }
+  double step_age_s() const override { return step_age; }
   engine::EngineStats stats() const override {
     std::lock_guard lock(mutex_);
     engine::EngineStats s;
