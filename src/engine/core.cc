@@ -9,11 +9,12 @@ namespace strata::engine {
 
 Core::Core(StepExecutor& executor, const CoreOptions& options)
     : executor_(&executor), options_(options), scheduler_(options.scheduler),
-      sampler_(executor.n_vocab(), executor.pool()) {
+      sampler_(executor.n_vocab(), executor.pool()),
+      drafter_(options.speculation, options.num_speculative_tokens) {
   tokens_.reserve(options.scheduler.max_num_batched_tokens);
   batch_.reserve(options.scheduler.max_num_seqs);
-  rows_.reserve(options.scheduler.max_num_seqs);
-  targets_.reserve(options.scheduler.max_num_seqs);
+  rows_.reserve(options.scheduler.max_logits);
+  targets_.reserve(options.scheduler.max_logits);
 }
 
 void Core::add(std::unique_ptr<LiveRequest> request) {
@@ -66,8 +67,28 @@ void Core::cancel_all() {
   sweep();
 }
 
+/// Those that decode get drafts for the next step, where that pays.
+void Core::draft() {
+  if (!drafter_.enabled()) return;
+  StepLoad decodes;
+  int n_decode = 0;
+  for (const Sequence* s : scheduler_.running())
+    if (s->n_left() == 1) {
+      decodes.add(1, s->n_past);
+      ++n_decode;
+    }
+  drafter_.begin_step(scheduler_.cost(), decodes, n_decode);
+  if (!drafter_.worthwhile()) return;
+  for (Sequence* s : scheduler_.running()) {
+    if (s->n_left() != 1) continue;
+    LiveRequest& r = *find(s->request);
+    if (r.prompt_done) drafter_.draft(r.sequences[s->index].draft, *s);
+  }
+}
+
 /// While nothing changes but that everybody gets a token, a plan serves for several steps.
 void Core::plan() {
+  draft();
   if (repeats_ > 0 && repeats_ < options_.multi_step && scheduler_.repeat(plan_)) {
     ++repeats_;
     return;
@@ -118,6 +139,10 @@ void Core::compute(std::string& error) {
       logits += item.n_logits * n_vocab;
       if (!item.samples) continue;
       const float* last = logits - n_vocab;
+      if (item.n_draft > 0) {
+        collect_drafts(r, item, logits - item.n_logits * n_vocab);
+        continue;
+      }
       if (r.prompt_done) {
         collect_samples(r, item.sequence->index, last);
         continue;
@@ -142,7 +167,8 @@ const float* Core::run() {
     batch_.push_back(
         {int64_t(tokens_.size()), item.n_token, item.first, s.blocks, item.n_logits});
     auto first = s.tokens.begin() + item.first;
-    tokens_.insert(tokens_.end(), first, first + item.n_token);
+    tokens_.insert(tokens_.end(), first, first + item.n_token - item.n_draft);
+    tokens_.insert(tokens_.end(), s.draft.begin(), s.draft.begin() + item.n_draft);
   }
   for (const Plan::Copy& copy : plan_.copies) executor_->copy_block(copy.from, copy.to);
   const double start = options_.now();
@@ -159,7 +185,7 @@ void Core::collect_scores(const Plan::Item& item, LiveRequest& r, const float* l
   for (int i = 0; i < item.n_logits && first + i + 1 < r.n_prompt; ++i) {
     SampleRow& row = rows_.emplace_back();
     row.logits = logits + i * n_vocab;
-    row.logprobs = std::max(r.request.sampling.logprobs, 0);
+    row.logprobs = r.request.prompt_logprobs;
     row.out.token = item.sequence->tokens[first + i + 1];
     targets_.push_back({&r, 0, first + i + 1});
   }
@@ -173,6 +199,17 @@ void Core::collect_samples(LiveRequest& r, int index, const float* logits) {
   row.n_generated = live.sequence.n_generated();
   row.logprobs = r.request.sampling.logprobs;
   targets_.push_back({&r, index, -1});
+}
+
+/// The sequence's own last token, then its drafts.
+void Core::collect_drafts(LiveRequest& r, const Plan::Item& item, const float* logits) {
+  const int index = item.sequence->index, first = static_cast<int>(rows_.size());
+  for (int i = 0; i < item.n_logits; ++i)
+    collect_samples(r, index, logits + i * int64_t(executor_->n_vocab()));
+  for (int i = 0; i < item.n_logits; ++i) {
+    rows_[first + i].n_generated += i;
+    if (i < item.n_draft) rows_[first + i].draft = item.sequence->draft[i];
+  }
 }
 
 /// The other sequences start from the first one's prompt.
@@ -193,40 +230,71 @@ void Core::complete_prompt(LiveRequest& r) {
 void Core::deliver_rows() {
   for (size_t i = 0; i < rows_.size(); ++i) {
     auto [r, index, position] = targets_[i];
-    if (!rows_[i].finite && (position >= 0 || !r->sequences[index].ended)) {
-      static const std::string kError = "the model produced no finite logits";
-      if (position >= 0) {
-        end_all(*r, Finish::error, kError);
-      } else {
-        end(*r, index);
-        deliver(*r, index, blank_event(Finish::error, kError));
-        if (r->n_live == 0) ++stats_.requests_failed;
-      }
-    } else if (position >= 0) {
-      r->prompt_scores[position] = std::move(rows_[i].out);
+    size_t end = i + 1;
+    while (rows_[end - 1].draft >= 0) ++end;
+    std::span<SampleRow> run(&rows_[i], end - i);
+    i = end - 1;
+    if (position >= 0) {
+      if (run[0].finite)
+        r->prompt_scores[position] = std::move(run[0].out);
+      else
+        deliver_failure(*r, index, position);
     } else if (!r->sequences[index].ended) {
-      deliver_sample(*r, index, rows_[i]);
+      deliver_samples(*r, index, run);
     }
   }
 }
 
-void Core::deliver_sample(LiveRequest& r, int index, SampleRow& row) {
+void Core::deliver_failure(LiveRequest& r, int index, int position) {
+  static const std::string kError = "the model produced no finite logits";
+  if (position >= 0) return end_all(r, Finish::error, kError);
+  end(r, index);
+  deliver(r, index, blank_event(Finish::error, kError));
+  if (r.n_live == 0) ++stats_.requests_failed;
+}
+
+/// One token, or a token and those drafted after it that were right.
+void Core::deliver_samples(LiveRequest& r, int index, std::span<SampleRow> run) {
   LiveSequence& live = r.sequences[index];
-  Token token = row.out.token;
-  ++stats_.generated_tokens;
-  scheduler_.append(live.sequence, token);
+  Sequence& s = live.sequence;
+  if (!run[0].finite) return deliver_failure(r, index, -1);
   Event& event = blank_event();
-  int n = live.sequence.n_generated();
-  if (live.sampler.stops(token) && n > r.request.sampling.min_tokens) {
-    event.finish = Finish::stop;
-    event.stop_token = token;
-  } else {
-    live.sampler.accept(token);
-    event.tokens.push_back(std::move(row.out));
-    if (n == r.n_output_max) event.finish = Finish::length;
+  int n_new = 0;
+  bool failed = false;
+  for (SampleRow& row : run) {
+    if (!row.reached || event.finish != Finish::none) break;
+    failed = !row.finite;
+    if (failed) break;
+    const Token token = row.out.token;
+    scheduler_.append(s, token);
+    ++n_new;
+    const int n = s.n_generated();
+    if (live.sampler.stops(token) && n > r.request.sampling.min_tokens) {
+      event.finish = Finish::stop;
+      event.stop_token = token;
+    } else {
+      event.tokens.push_back(std::move(row.out));
+      if (n == r.n_output_max) event.finish = Finish::length;
+    }
   }
-  if (index == 0 && n == 1) event.prompt = std::move(r.prompt_scores);
-  if (event.finish != Finish::none) end(r, index);
+  stats_.generated_tokens += n_new;
+  if (!s.draft.empty()) {
+    const int drafted = static_cast<int>(run.size()) - 1;
+    stats_.draft_tokens += drafted;
+    stats_.accepted_tokens += n_new - 1;
+    drafter_.verified(live.draft, drafted, n_new - 1);
+    scheduler_.verified(s, n_new - 1);
+    s.draft.clear();
+  }
+  if (index == 0 && s.n_generated() == n_new) event.prompt = std::move(r.prompt_scores);
+  if (failed && event.finish == Finish::none) {
+    deliver(r, index, event);
+    return deliver_failure(r, index, -1);
+  }
+  if (event.finish != Finish::none) {
+    drafter_.remember(std::span(s.tokens).subspan(s.n_prompt));
+    end(r, index);
+  }
   deliver(r, index, event);
   if (r.n_live == 0) ++stats_.requests_finished;
 }
@@ -295,7 +363,9 @@ void Core::end_all(LiveRequest& r, Finish finish, const std::string& error) {
     end(r, i);
     deliver(r, i, blank_event(finish, error));
   }
-  ++(finish == Finish::error ? stats_.requests_failed : stats_.requests_cancelled);
+  ++(finish == Finish::error     ? stats_.requests_failed
+     : finish == Finish::expired ? stats_.requests_expired
+                                 : stats_.requests_cancelled);
 }
 
 void Core::admitted(LiveRequest& r) {

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/live_request.h"
 #include "engine/scheduler.h"
+#include "engine/speculation/drafter.h"
 #include "engine/step.h"
 
 namespace strata::engine {
@@ -19,6 +20,8 @@ struct CoreOptions {
   SchedulerOptions scheduler = {};
   SchedulingPolicy policy = SchedulingPolicy::priority;
   int multi_step = 1;                       // steps that one schedule may serve
+  Speculation speculation = Speculation::off;
+  int num_speculative_tokens = 0;
   std::function<double()> now = now_s;      // seconds; a simulation brings its own
 };
 
@@ -52,15 +55,18 @@ class Core {
     int index;                  // of the sequence, or
     int position;               // of the prompt token that it scores; -1: it is sampled
   };
+  void draft();
   void plan();
   void expire(double now);
   void compute(std::string& error);
   const float* run();
   void collect_scores(const Plan::Item& item, LiveRequest& request, const float* logits);
   void collect_samples(LiveRequest& request, int index, const float* logits);
+  void collect_drafts(LiveRequest& request, const Plan::Item& item, const float* logits);
   void complete_prompt(LiveRequest& request);
   void deliver_rows();
-  void deliver_sample(LiveRequest& request, int index, SampleRow& row);
+  void deliver_failure(LiveRequest& request, int index, int position);
+  void deliver_samples(LiveRequest& request, int index, std::span<SampleRow> run);
   void deliver_prompt_only();
   Event& blank_event(Finish finish = Finish::none, const std::string& error = {});
   void deliver(LiveRequest& request, int index, Event& event);
@@ -74,6 +80,7 @@ class Core {
   CoreOptions options_;
   Scheduler scheduler_;
   Sampler sampler_;
+  Drafter drafter_;
   std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
   std::multimap<double, uint64_t> deadlines_;   // of requests that have one
   EngineStats stats_;

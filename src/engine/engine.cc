@@ -52,7 +52,9 @@ CoreOptions settle(EngineOptions& options, const StepExecutor& executor) {
                         .prefix_caching = options.prefix_caching,
                         .itl_target_s = options.itl_target_ms / 1000},
           .policy = options.scheduling_policy,
-          .multi_step = options.num_scheduler_steps};
+          .multi_step = options.num_scheduler_steps,
+          .speculation = options.speculation,
+          .num_speculative_tokens = options.num_speculative_tokens};
 }
 
 std::vector<Token> stop_tokens(const model::Model& model) {

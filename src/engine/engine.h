@@ -19,6 +19,9 @@ enum class Precision {
 /// fcfs: by arrival alone.
 enum class SchedulingPolicy { priority, fcfs };
 
+/// Where drafts come from: the sequence itself, past outputs, or whichever matches more.
+enum class Speculation { off, ngram, suffix, all };
+
 /// Flags carry vLLM's names (max_model_len, max_num_seqs, max_num_batched_tokens).
 struct EngineOptions {
   int threads = 0;                  // 0: one per physical core
@@ -30,6 +33,8 @@ struct EngineOptions {
   bool prefix_caching = true;
   int max_waiting = 4096;           // queue; beyond it submit() fails with resource_exhausted
   SchedulingPolicy scheduling_policy = SchedulingPolicy::priority;
+  Speculation speculation = Speculation::all;
+  int num_speculative_tokens = 8;   // most drafted tokens a sequence and step
   double itl_target_ms = 100;       // time between tokens that prompts may not exceed; 0: none
   int num_scheduler_steps = 8;      // steps that one schedule may serve while nothing waits
 };
@@ -41,7 +46,9 @@ struct EngineStats {
   int64_t kv_blocks_total = 0, kv_blocks_used = 0, kv_blocks_cached = 0;
   /// cached_tokens: the part of prompt_tokens that the prefix tree had. A prompt counts once.
   uint64_t steps = 0, prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
-  uint64_t requests_finished = 0, requests_cancelled = 0, requests_failed = 0, preemptions = 0;
+  uint64_t requests_finished = 0, requests_cancelled = 0, requests_failed = 0;
+  uint64_t requests_expired = 0, preemptions = 0;
+  uint64_t draft_tokens = 0, accepted_tokens = 0;
   double step_seconds = 0, compute_seconds = 0;   // whole steps; of them inside the executor
 };
 

@@ -102,12 +102,11 @@ class EngineTest : public ::testing::Test {
     std::vector<float> logits(n_vocab);
     while (int(out.size()) < r.sampling.max_tokens) {
       fake_logits(prefix_hash(tokens), n_vocab, logits.data());
-      SampleRow row{logits.data(), &state, int(out.size()), -1, {}, true};
+      SampleRow row{logits.data(), &state, int(out.size()), -1, -1, {}, true, true};
       sampler.run({&row, 1});
       if (state.stops(row.out.token)) break;
       out.push_back(row.out.token);
       tokens.push_back(row.out.token);
-      state.accept(row.out.token);
     }
     return out;
   }
@@ -191,6 +190,76 @@ TEST_F(EngineTest, ManyMixedRequestsInASmallPoolEqualTheReference) {
   EXPECT_EQ(s.requests_finished, requests.size());
 }
 
+/// Logits that mostly repeat the token seven positions before.
+void repetitive(FakeExecutor& e) {
+  e.after_run = [](const StepBatch& batch, std::vector<float>& logits) {
+    const int n_vocab = 97;
+    size_t row = 0;
+    for (const StepSequence& s : batch.sequences)
+      for (int i = s.n_token - s.n_logits; i < s.n_token; ++i, ++row)
+        logits[row * n_vocab + (s.n_past + i) % 7] += 6;
+  };
+}
+
+TEST_F(EngineTest, DraftsMakeFewerStepsOfTheSameText) {
+  std::vector<std::vector<Token>> texts[2];
+  uint64_t steps[2];
+  for (Speculation method : {Speculation::off, Speculation::all}) {
+    const int which = method == Speculation::all;
+    prepare = [](FakeExecutor& e) {
+      repetitive(e);
+      slow(e);   // a step has a fixed cost, so that drafts can pay
+    };
+    engine.reset();
+    start({}, {.speculation = method});
+    for (int i = 0; i < 6; ++i) {
+      Request r = greedy(prompt_of(30, 40 + i), 100);
+      r.sampling.ignore_eos = true;
+      r.sampling.seed = i;
+      if (i % 2) r.sampling.temperature = 0.8f;
+      if (i % 3 == 0) r.sampling.frequency_penalty = 0.02f;
+      texts[which].push_back(ask(r).parts[0].ids());
+    }
+    engine->drain(10);
+    steps[which] = engine->stats().steps;
+    EXPECT_EQ(engine->stats().kv_blocks_used, 0);
+    EXPECT_EQ(engine->stats().generated_tokens, 6u * 100);
+    EXPECT_EQ(engine->stats().accepted_tokens > 0, which == 1);
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+  EXPECT_LT(steps[1] * 5, steps[0] * 4);
+}
+
+TEST_F(EngineTest, PastTheDeadlineItEnds) {
+  prepare = slow;
+  start();
+  Request r = greedy(prompt_of(20, 50), 3000);
+  r.sampling.ignore_eos = true;
+  r.deadline_s = 0.05;
+  EXPECT_EQ(ask(r).parts[0].finish, Finish::expired);
+  engine->drain(10);
+  EXPECT_EQ(engine->stats().requests_expired, 1u);
+  EXPECT_EQ(engine->stats().kv_blocks_used, 0);
+}
+
+TEST_F(EngineTest, AStepThatHangsIsSeen) {
+  std::atomic<bool> hang = true;
+  prepare = [&](FakeExecutor& e) {
+    e.before_run = [&](const StepBatch&) {
+      while (hang) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    };
+  };
+  start();
+  EXPECT_EQ(engine->step_age_s(), 0);
+  auto asked = submit(greedy(prompt_of(5, 51), 2));
+  for (int i = 0; i < 5000 && engine->step_age_s() < 0.02; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_GE(engine->step_age_s(), 0.02);
+  hang = false;
+  asked.second->wait();
+  engine->drain(10);
+}
+
 TEST_F(EngineTest, StopTokenEndsAndIsNotText) {
   start();
   Request r = greedy(prompt_of(20, 5), 30);
@@ -245,7 +314,7 @@ TEST_F(EngineTest, WithoutPrefixCachingNothingIsCached) {
 TEST_F(EngineTest, PromptLogprobsInBoundedChunks) {
   start({.max_logits = 16}, {.max_num_seqs = 8});
   Request r = greedy(prompt_of(100, 8), 2);
-  r.prompt_logprobs = true;
+  r.prompt_logprobs = 3;
   r.sampling.logprobs = 3;
   r.sampling.ignore_eos = true;
   for (int repeat = 0; repeat < 2; ++repeat) {   // the second time over a cached prompt
@@ -269,7 +338,7 @@ TEST_F(EngineTest, PromptLogprobsInBoundedChunks) {
 TEST_F(EngineTest, NoOutputOnlyTheEcho) {
   start();
   Request r = greedy(prompt_of(30, 9), 0);
-  r.prompt_logprobs = true;
+  r.prompt_logprobs = 3;
   r.n = 2;
   Answer a = ask(r);
   EXPECT_EQ(a.parts[0].finish, Finish::length);

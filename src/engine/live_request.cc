@@ -33,7 +33,7 @@ std::unique_ptr<LiveRequest> make_live(uint64_t id, Request request, OnEvent on_
   if (sampling.max_tokens >= 0)
     live->n_output_max = std::min(live->n_output_max, sampling.max_tokens);
   live->n_live = r.n;
-  if (r.prompt_logprobs) {
+  if (r.prompt_logprobs >= 0) {
     live->prompt_scores.resize(r.prompt.size());
     live->prompt_scores[0].token = r.prompt[0];
   }
@@ -41,7 +41,7 @@ std::unique_ptr<LiveRequest> make_live(uint64_t id, Request request, OnEvent on_
   uint64_t seed = sampling.seed ? *sampling.seed : fresh_seed();
   for (int i = 0; i < r.n; ++i) {
     auto& s = live->sequences.emplace_back(
-        LiveSequence{{}, SamplerState(sampling, seed, i, stops)}).sequence;
+        LiveSequence{{}, SamplerState(sampling, seed, i, stops), {}, false}).sequence;
     s.request = s.arrival = id;
     s.index = i;
     s.priority = r.priority;
@@ -54,7 +54,7 @@ std::unique_ptr<LiveRequest> make_live(uint64_t id, Request request, OnEvent on_
   leader.tokens.reserve(live->n_prompt + std::min(live->n_output_max, kOutputReserve) + 1);
   leader.tokens.assign(r.prompt.begin(), r.prompt.end());
   leader.n_unforked = r.n - 1;
-  leader.score_prompt = r.prompt_logprobs;
+  leader.score_prompt = r.prompt_logprobs >= 0;
   std::vector<Token>().swap(r.prompt);
   return live;
 }

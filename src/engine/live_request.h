@@ -6,6 +6,7 @@
 #include "engine/request.h"
 #include "engine/sampler.h"
 #include "engine/sequence.h"
+#include "engine/speculation/drafter.h"
 
 namespace strata::engine {
 
@@ -13,6 +14,7 @@ namespace strata::engine {
 struct LiveSequence {
   Sequence sequence;
   SamplerState sampler;
+  DraftState draft = {};
   bool ended = false;                      // its last event is out
 };
 

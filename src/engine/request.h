@@ -28,6 +28,17 @@ struct SamplingParams {
   int min_tokens = 0;               // no stop token before
   std::vector<Token> stop_tokens;   // besides the model's own
   bool ignore_eos = false;
+  std::vector<Token> allowed_tokens = {};        // not empty: no others
+  std::vector<std::vector<Token>> bad_words = {};   // never generated as a whole; none is empty
+  float top_n_sigma = 0;            // 0: off; arXiv:2411.07641
+  // Of the candidates above the threshold all but the least probable go, with this probability.
+  float xtc_probability = 0, xtc_threshold = 0.1f;
+  // Penalty on tokens that would lengthen a repetition ("don't repeat yourself").
+  float dry_multiplier = 0, dry_base = 1.75f;
+  int dry_allowed_length = 2, dry_penalty_last_n = -1;   // -1: the whole context
+  std::vector<Token> dry_breakers = {};   // ascending; repetitions do not reach over them
+  int mirostat = 0;                 // 0: off; 1, 2: in place of the truncations; arXiv:2007.14966
+  float mirostat_tau = 5, mirostat_eta = 0.1f;
 };
 
 struct Request {
@@ -37,7 +48,7 @@ struct Request {
   int priority = 0;                 // lower runs first
   uint32_t tenant = 0;              // whose it is (API key): tenants are served fairly
   double deadline_s = 0;            // seconds after its arrival; 0: none. Earlier ones run first
-  bool prompt_logprobs = false;     // also report prompt tokens (echo + logprobs)
+  int prompt_logprobs = -1;         // of the prompt's tokens: as SamplingParams::logprobs
 };
 
 /// expired: past its deadline.
@@ -51,6 +62,7 @@ struct TokenLogprob {
 struct Generated {
   Token token;
   float logprob = 0;                       // when asked for
+  int rank = 0;                            // of a prompt's token: 1 is the most probable
   std::vector<TokenLogprob> top;           // best first
 };
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "engine/logit_rules.h"
 #include "engine/random.h"
 #include "engine/truncate.h"
 #include "kernel/ops.h"
@@ -73,7 +74,7 @@ Token draw(const std::vector<Candidate>& candidates, double u) {
 void gather(const float* p, int64_t n, float floor, std::vector<Candidate>& out) {
   out.clear();
   for (int64_t i = 0; i < n; ++i)
-    if (p[i] >= floor) out.push_back({p[i], 0, static_cast<Token>(i)});
+    if (p[i] >= floor) out.push_back({p[i], static_cast<Token>(i)});
 }
 
 /// The best `n` log-probabilities, best first; ties go to the lower token.
@@ -94,89 +95,92 @@ void best_logprobs(const float* logits, int64_t n_vocab, float log_sum, int n,
     out.push_back({best[i].token, std::max(best[i].logprob - log_sum, kLogprobMin)});
 }
 
-/// Does anything change the logits before the choice?
-bool modifies(const SamplerState& state, int n_generated) {
-  return state.penalised() || !state.params().logit_bias.empty() ||
-         n_generated < state.params().min_tokens;
+/// Logits further below the best one than `n` standard deviations go. Source: arXiv:2411.07641.
+void keep_n_sigma(float* x, int64_t n, float best, double sigmas) {
+  double sum = 0, squares = 0;
+  int64_t finite = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    if (!std::isfinite(x[i])) continue;
+    sum += x[i];
+    squares += double(x[i]) * x[i];
+    ++finite;
+  }
+  const double mean = sum / double(finite);
+  const double sigma = std::sqrt(std::max(0.0, squares / double(finite) - mean * mean));
+  const float least = best - static_cast<float>(sigmas * sigma);
+  for (int64_t i = 0; i < n; ++i)
+    if (x[i] < least) x[i] = -kInfinity;
 }
 
-void modify(const SamplerState& state, int n_generated, float* x) {
-  const SamplingParams& p = state.params();
-  for (auto [token, bias] : p.logit_bias) x[token] += bias;
-  if (n_generated < p.min_tokens)
-    for (Token token : state.stop()) x[token] = -kInfinity;
-  if (!state.penalised()) return;
-  state.counts().each([&](const TokenCounts::Entry& e) {
-    float& v = x[e.token];
-    v = v > 0 ? v / p.repetition_penalty : v * p.repetition_penalty;
-    if (e.output > 0) v -= p.frequency_penalty * float(e.output) + p.presence_penalty;
-  });
+bool truncates(const SamplingParams& p) {
+  return p.top_k > 0 || p.top_p < 1 || p.min_p > 0 || p.typical_p < 1 || p.xtc_probability > 0 ||
+         p.mirostat > 0;
 }
 
-/// What the filters leave of the probabilities p.
-void truncate(const SamplingParams& params, const float* p, int64_t n, float p_max,
-              std::vector<Candidate>& out) {
-  constexpr float kPositive = std::numeric_limits<float>::min();
-  bool top_k = params.top_k > 0, top_p = params.top_p < 1;
-  float floor = std::max(params.min_p * p_max, kPositive);
-  float likely = p_max * kLikelyShare;
-  bool enough = false;
-  if ((top_k || top_p) && floor < likely && params.min_p == 0) {
-    gather(p, n, likely, out);
-    enough = top_k ? out.size() >= size_t(params.top_k) : mass(out) >= params.top_p;
-  }
-  if (!enough) gather(p, n, floor, out);
-  double total = enough ? 1 : mass(out);
-  if (top_k) {
-    keep_top_k(out, params.top_k);
-    total = mass(out);
-  }
-  if (top_p) keep_top_p(out, params.top_p * total);
-  if (params.typical_p < 1) keep_typical(out, params.typical_p);
+/// A random number of the same position, apart from the one that draws the token.
+double second_uniform(const SamplerState& state, int position) {
+  return uniform(state.seed(), uint64_t(state.index()) | uint64_t(1) << 32, position);
 }
 
 }  // namespace
 
-SamplerState::SamplerState(const SamplingParams& params, uint64_t seed, int index,
-                           std::span<const Token> stop)
-    : params_(&params), seed_(seed), index_(index),
-      penalised_(params.repetition_penalty != 1 || params.presence_penalty != 0 ||
-                 params.frequency_penalty != 0),
-      stop_(stop.begin(), stop.end()) {}
-
-void SamplerState::begin(std::span<const Token> prompt) {
-  if (params_->repetition_penalty == 1) return;
-  for (Token token : prompt) counts_.add_prompt(token);
-}
-
-void SamplerState::accept(Token token) {
-  if (penalised_) counts_.add_output(token);
-}
-
-bool SamplerState::stops(Token token) const {
-  return std::find(stop_.begin(), stop_.end(), token) != stop_.end();
-}
-
-bool SamplerState::greedy() const {
-  return params_->temperature < kTemperatureMin || params_->top_k == 1;
-}
-
 struct Sampler::Scratch {
   std::vector<float> clean, work;        // [n_vocab]
   std::vector<Candidate> candidates;
+  Truncation truncation;
+  RuleScratch rules;
 
-  explicit Scratch(int n_vocab) : clean(n_vocab), work(n_vocab) { candidates.reserve(n_vocab); }
+  explicit Scratch(int n_vocab) : clean(n_vocab), work(n_vocab), truncation(n_vocab) {
+    candidates.reserve(n_vocab);
+  }
   void sample(SampleRow& row, int64_t n);
-  Token choose(const SamplerState& state, int n_generated, const float* logits, int64_t n);
+  void score(SampleRow& row, const float* x, int64_t n);
+  Token choose(const SamplerState& state, int n_generated, const float* logits, int64_t n,
+               float& surprise);
+  void truncate(const SamplerState& state, int n_generated, int64_t n, float p_max);
 };
+
+/// What the filters leave of the probabilities in `work`, as candidates.
+void Sampler::Scratch::truncate(const SamplerState& state, int n_generated, int64_t n,
+                                float p_max) {
+  constexpr float kPositive = std::numeric_limits<float>::min();
+  const SamplingParams& params = state.params();
+  const float* p = work.data();
+  if (params.mirostat > 0) {
+    gather(p, n, kPositive, candidates);
+    if (params.mirostat == 1)
+      truncation.keep_zipf(candidates, state.mu(), n);
+    else
+      truncation.keep_surprising(candidates, state.mu());
+    return;
+  }
+  const bool top_k = params.top_k > 0, top_p = params.top_p < 1;
+  const float floor = std::max(params.min_p * p_max, kPositive);
+  const float likely = p_max * kLikelyShare;
+  bool enough = false;
+  if ((top_k || top_p) && floor < likely && params.min_p == 0) {
+    gather(p, n, likely, candidates);
+    enough = top_k ? candidates.size() >= size_t(params.top_k) : mass(candidates) >= params.top_p;
+  }
+  if (!enough) gather(p, n, floor, candidates);
+  double total = enough ? 1 : mass(candidates);
+  if (top_k) {
+    truncation.keep_top_k(candidates, params.top_k);
+    total = mass(candidates);
+  }
+  if (top_p) truncation.keep_top_p(candidates, params.top_p * total);
+  if (params.typical_p < 1) truncation.keep_typical(candidates, params.typical_p);
+  if (params.xtc_probability > 0 && second_uniform(state, n_generated) < params.xtc_probability)
+    truncation.exclude_top(candidates, params.xtc_threshold);
+}
 
 /// -1: no logit is finite.
 Token Sampler::Scratch::choose(const SamplerState& state, int n_generated, const float* logits,
-                               int64_t n) {
+                               int64_t n, float& surprise) {
   const float* x = logits;
-  if (modifies(state, n_generated)) {
+  if (has_rules(state, n_generated)) {
     std::copy(x, x + n, work.begin());
-    modify(state, n_generated, work.data());
+    apply_rules(state, n_generated, work.data(), n, rules);
     x = work.data();
   }
   int64_t best = kernel::argmax(x, n);
@@ -186,12 +190,26 @@ Token Sampler::Scratch::choose(const SamplerState& state, int n_generated, const
   const SamplingParams& params = state.params();
   float maximum = x[best], inverse = 1 / params.temperature;
   for (int64_t i = 0; i < n; ++i) work[i] = (x[i] - maximum) * inverse;
+  if (params.top_n_sigma > 0) keep_n_sigma(work.data(), n, 0, params.top_n_sigma);
   kernel::softmax(work.data(), n);
   double u = uniform(state.seed(), state.index(), n_generated);
-  bool truncates = params.top_k > 0 || params.top_p < 1 || params.min_p > 0 || params.typical_p < 1;
-  if (!truncates) return draw(work.data(), n, u);
-  truncate(params, work.data(), n, work[best], candidates);
-  return draw(candidates, u);
+  if (!truncates(params)) return draw(work.data(), n, u);
+  truncate(state, n_generated, n, work[best]);
+  const Token drawn = draw(candidates, u);
+  surprise = -std::log2(work[drawn]);
+  return drawn;
+}
+
+void Sampler::Scratch::score(SampleRow& row, const float* x, int64_t n) {
+  row.out.top.clear();
+  if (!row.finite || row.logprobs < 0) return;
+  const float own = x[row.out.token];
+  float log_sum = kernel::log_sum_exp(x, 1, n);
+  row.out.logprob = std::max(own - log_sum, kLogprobMin);
+  if (row.logprobs > 0) best_logprobs(x, n, log_sum, row.logprobs, row.out.top);
+  if (row.state) return;
+  row.out.rank = 1;
+  for (int64_t i = 0; i < n; ++i) row.out.rank += x[i] > own;
 }
 
 void Sampler::Scratch::sample(SampleRow& row, int64_t n) {
@@ -201,18 +219,16 @@ void Sampler::Scratch::sample(SampleRow& row, int64_t n) {
     for (int64_t i = 0; i < n; ++i) clean[i] = x[i] == x[i] ? x[i] : -kInfinity;
     x = clean.data();
   }
+  float surprise = 0;
   if (row.state) {
-    row.out.token = choose(*row.state, row.n_generated, x, n);
+    row.out.token = choose(*row.state, row.n_generated, x, n, surprise);
     row.finite = row.out.token >= 0;
   } else {
     int64_t best = kernel::argmax(x, n);
     row.finite = best >= 0 && best < n && std::isfinite(x[best]);
   }
-  row.out.top.clear();
-  if (!row.finite || row.logprobs < 0) return;
-  float log_sum = kernel::log_sum_exp(x, 1, n);
-  row.out.logprob = std::max(x[row.out.token] - log_sum, kLogprobMin);
-  if (row.logprobs > 0) best_logprobs(x, n, log_sum, row.logprobs, row.out.top);
+  score(row, x, n);
+  if (row.state && row.finite) row.state->accept(row.out.token, surprise);
 }
 
 Sampler::Sampler(int n_vocab, ThreadPool& pool) : n_vocab_(n_vocab), pool_(&pool) {
@@ -227,11 +243,25 @@ void Sampler::run(std::span<SampleRow> rows) {
     STRATA_CHECK(row.logprobs <= kLogprobsMax);
     if (row.logprobs > 0) row.out.top.reserve(row.logprobs);
   }
-  if (rows.size() == 1) return scratch_[0].sample(rows[0], n_vocab_);
+  // A run of drafted rows is one piece of work: each depends on what the one before drew.
+  const auto follows = [&](size_t i) { return i > 0 && rows[i - 1].draft >= 0; };
+  const auto sample_run = [&](size_t i, Scratch& scratch) {
+    for (bool reached = true;; ++i) {
+      SampleRow& row = rows[i];
+      row.reached = reached;
+      if (reached) {
+        scratch.sample(row, n_vocab_);
+        const bool ends = !row.finite || (row.state && row.state->stops(row.out.token));
+        reached = !ends && row.out.token == row.draft;
+      }
+      if (row.draft < 0) return;
+    }
+  };
+  if (rows.size() == 1) return sample_run(0, scratch_[0]);
   std::atomic<size_t> next{0};
   pool_->run([&](int thread) {
     for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < rows.size();)
-      scratch_[thread].sample(rows[i], n_vocab_);
+      if (!follows(i)) sample_run(i, scratch_[thread]);
   });
 }
 

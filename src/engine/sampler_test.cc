@@ -44,6 +44,15 @@ std::vector<double> reference(const std::vector<float>& logits, const Case& c) {
   for (double& v : x)
     if (std::isnan(v)) v = -kInf;
   for (auto [t, b] : p.logit_bias) x[t] += b;
+  if (!p.allowed_tokens.empty())
+    for (Token t = 0; t < n; ++t)
+      if (std::find(p.allowed_tokens.begin(), p.allowed_tokens.end(), t) == p.allowed_tokens.end())
+        x[t] = -kInf;
+  for (const auto& word : p.bad_words) {
+    size_t k = word.size() - 1;
+    if (c.output.size() >= k && std::equal(word.begin(), word.end() - 1, c.output.end() - k))
+      x[word.back()] = -kInf;
+  }
   if (int(c.output.size()) < p.min_tokens)
     for (Token t : c.stop) x[t] = -kInf;
   std::map<Token, int> seen, output;
@@ -52,13 +61,37 @@ std::vector<double> reference(const std::vector<float>& logits, const Case& c) {
   double penalty = p.repetition_penalty;
   for (auto [t, k] : seen) x[t] = x[t] > 0 ? x[t] / penalty : x[t] * penalty;
   for (auto [t, k] : output) x[t] -= double(p.frequency_penalty) * k + p.presence_penalty;
+  if (p.dry_multiplier > 0) {
+    std::vector<Token> all(c.prompt);
+    all.insert(all.end(), c.output.begin(), c.output.end());
+    std::map<Token, int> longest;
+    int size = int(all.size());
+    for (int end = 1; end < size; ++end) {   // all[end] followed a repetition that ended before it
+      int length = 0;
+      while (length < end && all[end - 1 - length] == all[size - 1 - length] &&
+             !std::binary_search(p.dry_breakers.begin(), p.dry_breakers.end(),
+                                 all[size - 1 - length]))
+        ++length;
+      if (length >= p.dry_allowed_length)
+        longest[all[end]] = std::max(longest[all[end]], length);
+    }
+    for (auto [t, length] : longest)
+      x[t] -= p.dry_multiplier * std::pow(p.dry_base, length - p.dry_allowed_length);
+  }
   std::vector<double> q(n, 0);
   double top = *std::max_element(x.begin(), x.end());
   if (p.temperature < kTemperatureMin || p.top_k == 1) {
     q[std::max_element(x.begin(), x.end()) - x.begin()] = 1;
     return q;
   }
-  for (int i = 0; i < n; ++i) q[i] = std::exp((x[i] - top) / p.temperature);
+  double least = -kInf;
+  if (p.top_n_sigma > 0) {
+    double sum = 0, squares = 0, finite = 0;
+    for (double v : x)
+      if (std::isfinite(v)) sum += v, squares += v * v, ++finite;
+    least = top - p.top_n_sigma * std::sqrt(squares / finite - sum / finite * sum / finite);
+  }
+  for (int i = 0; i < n; ++i) q[i] = x[i] < least ? 0 : std::exp((x[i] - top) / p.temperature);
   auto normalise = [&] {
     double sum = std::accumulate(q.begin(), q.end(), 0.0);
     for (double& v : q) v /= sum;
@@ -92,6 +125,21 @@ std::vector<double> reference(const std::vector<float>& logits, const Case& c) {
       if (v > 0) entropy -= v * std::log(v);
     auto oddness = [&](int i) { return q[i] > 0 ? std::fabs(-std::log(q[i]) - entropy) : 1e9; };
     keep_mass(order_by(oddness), p.typical_p);
+  }
+  if (p.xtc_probability >= 1) {
+    int stays = -1;
+    for (int i = 0; i < n; ++i)
+      if (q[i] >= p.xtc_threshold && (stays < 0 || q[i] < q[stays])) stays = i;
+    double bound = p.xtc_threshold;
+    for (int i = 0; i < n && stays >= 0; ++i)
+      if (q[i] >= bound && i != stays) q[i] = 0;
+    normalise();
+  }
+  if (p.mirostat == 2) {
+    double bound = std::exp2(-2.0 * p.mirostat_tau);
+    for (int i = 0; i < n; ++i)
+      if (q[i] < bound && x[i] < top) q[i] = 0;
+    normalise();
   }
   return q;
 }
@@ -161,12 +209,13 @@ TEST(Random, PhiloxKnownAnswers) {
   EXPECT_EQ(uniform(~0ull, ~0ull, ~0ull), double(0x408f276d41c83b0eull >> 11) * 0x1p-53);
 }
 
-TEST(Truncate, QuickselectEqualsSorting) {
+TEST(Truncate, RadixSelectionEqualsSorting) {
   std::mt19937 random(5);
+  Truncation truncation(700);
   for (int round = 0; round < 300; ++round) {
     int n = 1 + int(random() % 700);
     std::vector<Candidate> all(n);
-    for (int i = 0; i < n; ++i) all[i] = {float(1 + random() % 50), 0, i};   // many ties
+    for (int i = 0; i < n; ++i) all[i] = {float(1 + random() % 50), i};   // many ties
     auto sorted = all;
     std::stable_sort(sorted.begin(), sorted.end(), [](auto& a, auto& b) { return a.p > b.p; });
     double target = mass(all) * double(random() % 1001) / 1000, sum = 0;
@@ -179,11 +228,11 @@ TEST(Truncate, QuickselectEqualsSorting) {
       return t;
     };
     auto kept = all;
-    keep_top_p(kept, target);
+    truncation.keep_top_p(kept, target);
     EXPECT_EQ(tokens(kept, kept.size()), tokens(sorted, count));
     size_t k = 1 + random() % n;
     kept = all;
-    keep_top_k(kept, k);
+    truncation.keep_top_k(kept, k);
     EXPECT_EQ(tokens(kept, kept.size()), tokens(sorted, k));
   }
 }
@@ -207,6 +256,10 @@ TEST(Sampler, EachFilterHasTheDocumentedDistribution) {
     p.min_p = 0.02f;
     p.typical_p = 0.8f;
   });
+  add([](SamplingParams& p) { p.top_n_sigma = 1.5f; });
+  add([](SamplingParams& p) { p.top_n_sigma = 1; p.temperature = 3; p.top_p = 0.9f; });
+  add([](SamplingParams& p) { p.xtc_probability = 1; p.xtc_threshold = 0.02f; });
+  add([](SamplingParams& p) { p.mirostat = 2; p.mirostat_tau = 1.5f; });
   for (size_t i = 0; i < all.size(); ++i) {
     SCOPED_TRACE(i);
     expect_distribution(logits, {all[i], {}, {}, {}});
@@ -226,6 +279,114 @@ TEST(Sampler, PenaltiesBiasAndMinTokens) {
   c.params.top_p = 0.95f;
   expect_distribution(logits, c);
   EXPECT_EQ(reference(logits, c)[5], 0);
+}
+
+TEST(Sampler, AllowedTokensBadWordsAndRepetitions) {
+  auto logits = random_logits(60, 2, 1.5f);
+  Case c{{}, {1, 2, 3, 9, 1, 2, 3, 11, 7, 2, 3, 12}, {9, 5, 1, 2, 3}, {}};
+  c.params.bad_words = {{9, 5, 1}, {2, 3, 30}, {31}, {4, 3, 32}};
+  expect_distribution(logits, c);
+  EXPECT_EQ(reference(logits, c)[30], 0);
+  EXPECT_GT(reference(logits, c)[32], 0);
+  c.params.dry_multiplier = 0.8f;
+  expect_distribution(logits, c);
+  EXPECT_LT(reference(logits, c)[9], reference(logits, {c.params, {}, {}, {}})[9]);
+  c.params.dry_breakers = {2};
+  expect_distribution(logits, c);
+  c.params.dry_breakers = {};
+  c.params.dry_allowed_length = 3;
+  c.params.allowed_tokens = {9, 11, 12, 13, 14, 30};
+  expect_distribution(logits, c);
+}
+
+TEST(Sampler, DryOverLongHistoriesEqualsTheDefinition) {
+  std::mt19937 random(8);
+  for (int round = 0; round < 60; ++round) {
+    Case c;
+    c.params.temperature = 0;
+    c.params.dry_multiplier = 0.5f;
+    c.params.dry_base = 1.1f;
+    c.params.dry_allowed_length = 1 + int(random() % 3);
+    if (round % 3 == 0) c.params.dry_breakers = {0};
+    for (int i = int(random() % 300); i > 0; --i) c.prompt.push_back(Token(random() % 3));
+    for (int i = 1 + int(random() % 300); i > 0; --i) c.output.push_back(Token(random() % 3));
+    auto logits = random_logits(5, round, 0.5f);
+    auto q = reference(logits, c);
+    EXPECT_EQ(q[draws(logits, c, 1)[0]], 1) << round;
+  }
+}
+
+TEST(Sampler, MirostatHoldsItsSurprise) {
+  auto logits = random_logits(5000, 21, 2);
+  for (int version : {1, 2})
+    for (float tau : {3.0f, 6.0f}) {
+      SamplingParams params;
+      params.mirostat = version;
+      params.mirostat_tau = tau;
+      SamplerState state(params, 5, 0, {});
+      Sampler sampler(5000, pool());
+      auto p = reference(logits, {});
+      double surprise = 0;
+      int n = 3000;
+      for (int i = 0; i < n; ++i) {
+        SampleRow row{logits.data(), &state, i, -1, -1, {}, true, true};
+        sampler.run({&row, 1});
+        surprise -= std::log2(p[row.out.token]);
+      }
+      EXPECT_NEAR(surprise / n, tau, 0.3) << version;
+    }
+}
+
+TEST(Sampler, XtcActsWithItsProbability) {
+  std::vector<float> logits(100, 0.0f);
+  logits[7] = 4;
+  logits[8] = 3.9f;
+  Case c;
+  c.params.xtc_probability = 0.3f;
+  c.params.top_k = 2;
+  int best = 0;
+  for (Token t : draws(logits, c, 4000)) best += t == 7;
+  EXPECT_NEAR(best / 4000.0, 0.7 * 0.525, 0.03);
+}
+
+/// Drafts of all kinds: right, wrong from the k-th on, and beyond a stop token.
+TEST(Sampler, DraftsNeverChangeWhatIsDrawn) {
+  std::mt19937 random(31);
+  std::vector<std::vector<float>> logits;
+  for (int i = 0; i < 12; ++i) logits.push_back(random_logits(50, 100 + i, 1));
+  for (int round = 0; round < 200; ++round) {
+    Case c{{}, {1, 2, 3, 1, 2}, {}, {Token(random() % 50), Token(random() % 50)}};
+    if (round % 2) c.params.temperature = 0;
+    if (round % 3 == 0) c.params.repetition_penalty = 1.3f;
+    if (round % 5 == 0) c.params.dry_multiplier = 1;
+    if (round % 7 == 0) c.params.mirostat = 2;
+    if (round % 4 == 0) c.params.min_tokens = 3;
+    Sampler sampler(50, pool());
+    SamplerState alone = state_of(c, round), drafted = state_of(c, round);
+    std::vector<Token> expected;
+    for (size_t i = 0; i < logits.size(); ++i) {
+      SampleRow row{logits[i].data(), &alone, int(i), -1, -1, {}, true, true};
+      sampler.run({&row, 1});
+      expected.push_back(row.out.token);
+      if (alone.stops(row.out.token)) break;
+    }
+    std::vector<Token> got;
+    while (got.size() < expected.size()) {
+      size_t left = expected.size() - got.size();
+      size_t n = 1 + random() % std::min<size_t>(left, 5);
+      std::vector<SampleRow> rows(n);
+      for (size_t i = 0; i < n; ++i) {
+        rows[i].logits = logits[got.size() + i].data();
+        rows[i].state = &drafted;
+        rows[i].n_generated = int(got.size() + i);
+        if (i + 1 < n) rows[i].draft = random() % 3 ? expected[got.size() + i] : Token(random() % 50);
+      }
+      sampler.run(rows);
+      for (const SampleRow& row : rows)
+        if (row.reached) got.push_back(row.out.token);
+    }
+    EXPECT_EQ(got, expected) << round;
+  }
 }
 
 TEST(Sampler, LargeVocabulary) {
@@ -314,7 +475,7 @@ TEST(Sampler, NothingFiniteIsReportedNeverChosen) {
     all[2].top_k = 5;
     for (const SamplingParams& params : all) {
       SamplerState state(params, 1, 0, {});
-      SampleRow row{logits.data(), &state, 0, 3, {}, true};
+      SampleRow row{logits.data(), &state, 0, 3, -1, {}, true, true};
       sampler.run({&row, 1});
       EXPECT_FALSE(row.finite);
     }
@@ -328,12 +489,12 @@ TEST(Sampler, SeedAndPositionDecideWhateverTheBatch) {
   Sampler sampler(1000, pool());
   SamplerState state(params, 42, 3, {});
   auto one = [&](int position) {
-    SampleRow row{logits.data(), &state, position, -1, {}, true};
+    SampleRow row{logits.data(), &state, position, -1, -1, {}, true, true};
     sampler.run({&row, 1});
     return row.out.token;
   };
   std::vector<SampleRow> rows;
-  for (int i = 0; i < 64; ++i) rows.push_back({logits.data(), &state, i, -1, {}, true});
+  for (int i = 0; i < 64; ++i) rows.push_back({logits.data(), &state, i, -1, -1, {}, true, true});
   sampler.run(rows);
   int different = 0;
   for (int i = 0; i < 64; ++i) {
@@ -345,7 +506,7 @@ TEST(Sampler, SeedAndPositionDecideWhateverTheBatch) {
   rows.resize(1);
   int equal = 0;
   for (int i = 0; i < 64; ++i) {
-    rows[0] = {logits.data(), &sibling, i, -1, {}, true};
+    rows[0] = {logits.data(), &sibling, i, -1, -1, {}, true, true};
     sampler.run(rows);
     equal += rows[0].out.token == one(i);
   }
@@ -361,7 +522,7 @@ TEST(Sampler, LogprobsAreThoseOfTheUnmodifiedDistribution) {
   params.logit_bias = {{400, 50.0f}};
   SamplerState state(params, 1, 0, {});
   Sampler sampler(5000, pool());
-  SampleRow row{logits.data(), &state, 0, 20, {}, true};
+  SampleRow row{logits.data(), &state, 0, 20, -1, {}, true, true};
   sampler.run({&row, 1});
   EXPECT_EQ(row.out.token, 400);
 

@@ -54,6 +54,7 @@ void Scheduler::schedule(Plan& plan) {
   uint64_t preemptions = preemptions_;
   schedule_decodes(plan);
   plan.n_decode = static_cast<int>(plan.items.size());
+  add_drafts(plan);
   plan.decode_load = plan.load;
   // A newcomer must not take the room that something already running lacks.
   if (schedule_prompts(plan) && preemptions == preemptions_) admit_waiting(plan);
@@ -67,10 +68,10 @@ bool Scheduler::repeat(Plan& plan) {
   // All or nothing: whoever cannot grow leaves the choice of a victim to schedule().
   int needed = 0;
   for (const Sequence* s : running_) {
-    if (s->n_left() != 1) return false;
+    if (s->n_left() != 1 || !s->draft.empty()) return false;
     needed += growth(*s, 1);
   }
-  if (needed > cache_.available()) return false;
+  if (needed > cache_.available() || plan.n_token != plan.n_decode) return false;
   plan.copies.clear();
   plan.load = {};
   for (Plan::Item& item : plan.items) {
@@ -93,6 +94,30 @@ void Scheduler::schedule_decodes(Plan& plan) {
     }
     put(s, 1, plan);
   }
+}
+
+/// Drafts take the tokens and blocks that nobody needs for sure.
+void Scheduler::add_drafts(Plan& plan) {
+  bool any = false;
+  for (Plan::Item& item : plan.items) {
+    Sequence& s = *item.sequence;
+    int n = std::min({static_cast<int>(s.draft.size()),
+                      options_.max_num_batched_tokens - plan.n_token,
+                      options_.max_logits - plan.n_logits});
+    if (n > 0 && growth(s, 1 + n) > cache_.available() - cache_.total() / kReserve) n = 0;
+    s.draft.resize(std::max(n, 0));
+    if (n <= 0) continue;
+    STRATA_CHECK(grow(s, 1 + n, plan));
+    item.n_token += n;
+    item.n_logits += n;
+    item.n_draft = n;
+    plan.n_token += n;
+    plan.n_logits += n;
+    any = true;
+  }
+  if (!any) return;
+  plan.load = {};
+  for (const Plan::Item& item : plan.items) plan.load.add(item.n_token, item.first);
 }
 
 /// False if a sequence had to go without for want of blocks.
@@ -248,6 +273,7 @@ Sequence* Scheduler::victim() const {
 void Scheduler::preempt(Sequence& s) {
   erase_sorted(running_, s);
   cache_.release(s.blocks);
+  s.draft.clear();
   s.n_past = s.n_committed = 0;
   s.state = Sequence::State::waiting;
   waiting_.insert(s);
@@ -256,7 +282,7 @@ void Scheduler::preempt(Sequence& s) {
 }
 
 void Scheduler::put(Sequence& s, int n_token, Plan& plan) {
-  Plan::Item item{&s, s.n_past, n_token, 0, n_token == s.n_left()};
+  Plan::Item item{&s, s.n_past, n_token, 0, 0, n_token == s.n_left()};
   item.n_logits = scores(s) ? n_token : item.samples ? 1 : 0;
   s.planned = true;
   plan.items.push_back(item);
@@ -267,14 +293,22 @@ void Scheduler::put(Sequence& s, int n_token, Plan& plan) {
 
 void Scheduler::computed(const Plan& plan) {
   for (const Plan::Item& item : plan.items) {
-    Sequence& s = *item.sequence;
-    s.n_past = item.first + item.n_token;
-    service_.charge(s.tenant, item.n_token);
-    for (; (s.n_committed + 1) * kBlock <= s.n_past; ++s.n_committed) {
-      std::span<const Token> tokens(s.tokens);
-      cache_.commit(tokens.subspan(size_t(s.n_committed) * kBlock, kBlock), s.blocks,
-                    s.n_committed);
-    }
+    service_.charge(item.sequence->tenant, item.n_token);
+    advance(*item.sequence, item.first + item.n_token - item.n_draft);
+  }
+}
+
+void Scheduler::verified(Sequence& s, int n) {
+  STRATA_CHECK(n >= 0 && n <= static_cast<int>(s.draft.size()) && n < s.n_left());
+  advance(s, s.n_past + n);
+}
+
+/// Full blocks enter the prefix tree.
+void Scheduler::advance(Sequence& s, int n_past) {
+  s.n_past = n_past;
+  for (; (s.n_committed + 1) * kBlock <= s.n_past; ++s.n_committed) {
+    std::span<const Token> tokens(s.tokens);
+    cache_.commit(tokens.subspan(size_t(s.n_committed) * kBlock, kBlock), s.blocks, s.n_committed);
   }
 }
 

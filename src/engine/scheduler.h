@@ -37,6 +37,7 @@ struct Plan {
     int first;        // position of the first token to compute
     int n_token;
     int n_logits;     // of the last rows
+    int n_draft;      // of the last tokens: drafts, not the sequence's own yet
     bool samples;     // all its tokens are known then: the last row gives the next one
   };
   std::vector<Copy> copies;
@@ -75,6 +76,8 @@ class Scheduler {
   /// partial one until one of the two writes to it.
   void fork(Sequence& from, Sequence& to);
   void append(Sequence& sequence, Token token);
+  /// `n` drafted tokens of the last step were appended: what was computed of them stands.
+  void verified(Sequence& sequence, int n);
   /// Ended or cancelled, in whatever state: its blocks are released.
   void remove(Sequence& sequence);
 
@@ -90,6 +93,8 @@ class Scheduler {
 
  private:
   void schedule_decodes(Plan& plan);
+  void add_drafts(Plan& plan);
+  void advance(Sequence& sequence, int n_past);
   bool schedule_prompts(Plan& plan);
   void admit_waiting(Plan& plan);
   bool admit(Sequence& sequence, Plan& plan);

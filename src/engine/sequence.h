@@ -21,6 +21,7 @@ struct Sequence {
   std::vector<Token> tokens;     // prompt, then what was generated
   int n_prompt = 0;
   int n_total_max = 0;           // tokens at which it ends; the last one is never computed
+  std::vector<Token> draft;      // tokens that may follow, to be verified in the next step
   int n_unforked = 0;            // further sequences that will start from this one's prompt
   bool score_prompt = false;     // logits of all prompt rows are wanted
 

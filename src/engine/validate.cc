@@ -52,6 +52,24 @@ void check_sampling(const SamplingParams& s, const RequestLimits& limits) {
   in_range("min_tokens", s.min_tokens, 0, s.max_tokens < 0 ? 1 << 30 : s.max_tokens);
   at_most("stop_token_ids", s.stop_tokens.size(), RequestLimits::kStopTokens);
   for (Token token : s.stop_tokens) in_vocabulary("stop_token_ids", token, limits.n_vocab);
+  at_most("allowed_token_ids", s.allowed_tokens.size(), RequestLimits::kAllowedTokens);
+  for (Token token : s.allowed_tokens) in_vocabulary("allowed_token_ids", token, limits.n_vocab);
+  at_most("bad_words", s.bad_words.size(), RequestLimits::kBadWords);
+  for (const std::vector<Token>& word : s.bad_words) {
+    if (word.empty()) refuse("bad_words", "bad_words: a word has no tokens");
+    for (Token token : word) in_vocabulary("bad_words", token, limits.n_vocab);
+  }
+  in_range("top_n_sigma", s.top_n_sigma, 0, 100);
+  in_range("xtc_probability", s.xtc_probability, 0, 1);
+  in_range("xtc_threshold", s.xtc_threshold, 0, 1);
+  in_range("dry_multiplier", s.dry_multiplier, 0, 100);
+  in_range("dry_base", s.dry_base, 1, 100);
+  in_range("dry_allowed_length", s.dry_allowed_length, 1, 1 << 30);
+  in_range("dry_penalty_last_n", s.dry_penalty_last_n, -1, 1 << 30);
+  for (Token token : s.dry_breakers) in_vocabulary("dry_sequence_breakers", token, limits.n_vocab);
+  in_range("mirostat", s.mirostat, 0, 2);
+  in_range("mirostat_tau", s.mirostat_tau, 0, 100);
+  in_range("mirostat_eta", s.mirostat_eta, 0, 1);
 }
 
 }  // namespace
@@ -71,6 +89,7 @@ void validate(const Request& request, const RequestLimits& limits) {
   if (request.n > limits.max_num_seqs)
     refuse("n", fmt::format("n is {}, but this server runs at most {} sequences at once", request.n,
                             limits.max_num_seqs));
+  in_range("prompt_logprobs", request.prompt_logprobs, -1, kLogprobsMax);
   in_range("deadline_ms", request.deadline_s * 1000, 0, RequestLimits::kDeadlineMs);
   check_sampling(request.sampling, limits);
 }

@@ -12,6 +12,8 @@ struct RequestLimits {
   static constexpr int kN = 128;
   static constexpr int kLogitBias = 1024;
   static constexpr int kStopTokens = 1024;
+  static constexpr int kAllowedTokens = 65536;
+  static constexpr int kBadWords = 1024;
   static constexpr double kDeadlineMs = 24 * 3600e3;
 };
 

@@ -55,6 +55,14 @@ TEST(Validate, NamesTheParameter) {
   expect_refused("temperature", [](Request& r) { r.sampling.temperature = INFINITY; });
   expect_refused("top_k", [](Request& r) { r.sampling.top_k = -2; });
   expect_refused("top_p", [](Request& r) { r.sampling.top_p = 0; });
+  expect_refused("allowed_token_ids", [](Request& r) { r.sampling.allowed_tokens = {100}; });
+  expect_refused("bad_words", [](Request& r) { r.sampling.bad_words = {{1}, {}}; });
+  expect_refused("bad_words", [](Request& r) { r.sampling.bad_words = {{-1}}; });
+  expect_refused("xtc_probability", [](Request& r) { r.sampling.xtc_probability = 1.5f; });
+  expect_refused("dry_base", [](Request& r) { r.sampling.dry_base = 0; });
+  expect_refused("mirostat", [](Request& r) { r.sampling.mirostat = 3; });
+  expect_refused("prompt_logprobs", [](Request& r) { r.prompt_logprobs = 21; });
+  expect_refused("deadline_ms", [](Request& r) { r.deadline_s = -1; });
   expect_refused("top_p", [](Request& r) { r.sampling.top_p = 1.5f; });
   expect_refused("min_p", [](Request& r) { r.sampling.min_p = -1; });
   expect_refused("typical_p", [](Request& r) { r.sampling.typical_p = 0; });

@@ -45,6 +45,16 @@ void add(CLI::App& app) {
   c->add_option("--num-scheduler-steps", e.num_scheduler_steps,
                 "steps that one schedule may serve while nothing waits")
       ->check(CLI::Range(1, 1024))->capture_default_str();
+  c->add_option("--speculation", e.speculation,
+                "drafts from the text itself (ngram), from past outputs (suffix), all, off")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, engine::Speculation>{
+          {"off", engine::Speculation::off},
+          {"ngram", engine::Speculation::ngram},
+          {"suffix", engine::Speculation::suffix},
+          {"all", engine::Speculation::all}}));
+  c->add_option("--num-speculative-tokens", e.num_speculative_tokens,
+                "most drafted tokens of a sequence and step")
+      ->check(CLI::Range(0, 64))->capture_default_str();
   c->add_option("--watchdog", a.watchdog_s,
                 "seconds after which a step counts as hung: /health turns red, 0: never")
       ->check(CLI::NonNegativeNumber)->capture_default_str();

@@ -16,6 +16,7 @@ struct Choice {
   engine::TextStream stream;       // detokenises
   std::string text;                // all of it; kept only for an answer in one piece
   std::vector<engine::Generated> tokens;   // with logprobs, as far as not written yet
+  std::vector<engine::Generated> prompt;   // prompt_logprobs, at the end
   int completion_tokens = 0;
   bool begun = false;              // something was written
   std::string finish;              // "stop", "length"; empty: goes on

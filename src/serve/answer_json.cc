@@ -85,6 +85,27 @@ Json chat_logprobs(std::span<const engine::Generated> tokens, const model::Token
   return {{"content", std::move(content)}, {"refusal", nullptr}};
 }
 
+Json prompt_logprobs(std::span<const engine::Generated> tokens, const model::Tokenizer& tokenizer) {
+  Json list = Json::array();
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (i == 0) {
+      list.push_back(nullptr);
+      continue;
+    }
+    Json entry = Json::object();
+    const auto add = [&](engine::Token id, float logprob, int rank) {
+      entry[std::to_string(id)] = {{"logprob", finite(logprob)},
+                                   {"rank", rank},
+                                   {"decoded_token", legacy_token(tokenizer.bytes(id, false))}};
+    };
+    int rank = 0;
+    for (const auto& t : tokens[i].top) add(t.token, t.logprob, ++rank);
+    add(tokens[i].token, tokens[i].logprob, tokens[i].rank);
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
 Json LegacyLogprobs::take(std::span<const engine::Generated> tokens,
                           const model::Tokenizer& tokenizer) {
   Json offsets = Json::array(), logprobs = Json::array(), texts = Json::array(),

@@ -25,6 +25,10 @@ void append_event(std::string& out, const Json& json);
 /// Chat form: {"content": [{token, logprob, bytes, top_logprobs}], "refusal": null}.
 Json chat_logprobs(std::span<const engine::Generated> tokens, const model::Tokenizer& tokenizer);
 
+/// vLLM's form of prompt_logprobs: null for the first token, then {id: {logprob, rank,
+/// decoded_token}} with the token itself and the best ones.
+Json prompt_logprobs(std::span<const engine::Generated> tokens, const model::Tokenizer& tokenizer);
+
 /// Legacy form: {"text_offset", "token_logprobs", "tokens", "top_logprobs"}. A token that is no
 /// whole character is written "bytes:\xe2\x80", as the OpenAI API does.
 struct LegacyLogprobs {

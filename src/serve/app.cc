@@ -92,6 +92,7 @@ Service::Service(std::unique_ptr<Backend> given, AppOptions app_options)
       backend(checked(std::move(given))),
       card(backend->info(), options.served_names),
       metrics(*backend, card.name()),
+      token_sets(*backend->tokenizer()),
       workers(std::max(1, options.worker_threads)),
       server({.host = options.host,
               .port = options.port,

@@ -217,7 +217,7 @@ TEST_F(AppTest, CompletionsEchoAndLogprobs) {
   EXPECT_TRUE(l["token_logprobs"][0].is_null() && l["top_logprobs"][0].is_null());
   EXPECT_EQ(l["token_logprobs"][4], -0.5);
   EXPECT_EQ(l["top_logprobs"][4], Json::parse(R"({"A":0.0,"e":-0.5})"));
-  EXPECT_TRUE(script->seen()[0].prompt_logprobs);
+  EXPECT_EQ(script->seen()[0].prompt_logprobs, 1);
   std::string streamed;
   Json offsets = Json::array();
   for (const Json& e : events(text(R"(,"echo":true,"logprobs":0,"stream":true)").body)) {
@@ -226,6 +226,36 @@ TEST_F(AppTest, CompletionsEchoAndLogprobs) {
   }
   EXPECT_EQ(streamed, "hihello");
   EXPECT_EQ(offsets, Json::parse("[0,3,4,5,6,7,8,9]"));
+}
+
+TEST_F(AppTest, PromptLogprobsInTheFormOfVllm) {
+  start();
+  const Answer a = text(R"(,"prompt_logprobs":1,"max_tokens":1)");
+  const Json& list = a.json["choices"][0]["prompt_logprobs"];
+  ASSERT_EQ(list.size(), 3u);   // <s>, h, i
+  EXPECT_TRUE(list[0].is_null());
+  EXPECT_EQ(list[1]["104"]["logprob"], -0.5);
+  EXPECT_EQ(list[1]["104"]["decoded_token"], "h");
+  EXPECT_EQ(chat(R"(,"prompt_logprobs":0)").json["prompt_logprobs"][0], nullptr);
+  EXPECT_FALSE(text().json["choices"][0].contains("prompt_logprobs"));
+}
+
+TEST_F(AppTest, StringsOfTheSamplerBecomeTokens) {
+  start();
+  EXPECT_EQ(text(R"(,"bad_words":["ab"],"dry_multiplier":1,"dry_sequence_breakers":["c"])").status,
+            200);
+  const engine::SamplingParams s = script->seen()[0].sampling;
+  EXPECT_EQ(s.bad_words, (std::vector<std::vector<engine::Token>>{{'a', 'b'}, {' ', 'a', 'b'}}));
+  EXPECT_EQ(s.dry_breakers, std::vector<engine::Token>{'c'});
+}
+
+TEST_F(AppTest, TheKeyIsTheTenant) {
+  start({.api_keys = {"k1", "k2"}});
+  const std::string body = R"({"prompt":"hi"})";
+  EXPECT_EQ(send("POST", "/v1/completions", body, {{"Authorization", "Bearer k2"}}).status, 200);
+  EXPECT_EQ(send("POST", "/v1/completions", body, {{"Authorization", "Bearer k1"}}).status, 200);
+  EXPECT_EQ(script->seen()[0].tenant, 2u);
+  EXPECT_EQ(script->seen()[1].tenant, 1u);
 }
 
 TEST_F(AppTest, CompletionsOfManyPromptsInEveryForm) {

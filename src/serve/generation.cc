@@ -22,8 +22,8 @@ Generation::Generation(Service& service, std::shared_ptr<net::Exchange> exchange
       choices_.push_back({static_cast<int>(choices_.size()),
                           engine::TextStream(*service.backend->tokenizer(), request_.stop,
                                              request_.skip_special, request_.include_stop),
-                          {}, {}, 0, false, {}, 0});
-    prompts_.push_back({std::move(p), std::move(echo), 0});
+                          {}, {}, {}, 0, false, {}, 0});
+    prompts_.push_back({std::move(p), std::move(echo), {}, 0});
   }
 }
 
@@ -38,15 +38,18 @@ void Generation::start(Service& service, std::shared_ptr<net::Exchange> exchange
 
 void Generation::submit(Service& service) {
   try {
+    const engine::SamplingParams sampling = service.token_sets.resolve(request_);
     for (size_t p = 0; p < prompts_.size(); ++p) {
       engine::Request request;
       request.prompt = prompts_[p].prompt.ids;
-      request.sampling = request_.sampling;
+      request.sampling = sampling;
       request.n = request_.n;
       request.priority = request_.priority;
       request.tenant = tenant_of(exchange_->request(), service.options.api_keys);
       request.deadline_s = request_.deadline_s;
-      request.prompt_logprobs = prompts_[p].echo && request_.sampling.logprobs >= 0;
+      request.prompt_logprobs = request_.prompt_logprobs;
+      if (prompts_[p].echo)
+        request.prompt_logprobs = std::max(request.prompt_logprobs, request_.sampling.logprobs);
       const uint64_t id = service.backend->submit(
           std::move(request),
           [self = shared_from_this(), p](const engine::Event& event) { self->push(p, event); });
@@ -132,6 +135,7 @@ void Generation::take(Service& service, Arrival& arrival) {
                                                          "deadline", "deadline_exceeded",
                                       "deadline_ms"));
   prompt.cached_tokens = event.usage.cached_tokens;
+  if (request_.prompt_logprobs >= 0 && !event.prompt.empty()) prompt.scores = event.prompt;
   if (prompt.echo && !event.prompt.empty()) prompt.echo->tokens = std::move(event.prompt);
 
   std::string text;
@@ -218,6 +222,7 @@ void Generation::complete() {
     const auto& echo = prompts_[static_cast<size_t>(c.index / request_.n)].echo;
     echoes.push_back(echo ? &*echo : nullptr);
   }
+  for (Choice& c : choices_) c.prompt = prompts_[static_cast<size_t>(c.index / request_.n)].scores;
   exchange_->reply(200, "application/json", form_->whole(choices_, echoes, usage()));
 }
 

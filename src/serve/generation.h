@@ -36,6 +36,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
   struct PromptState {
     Prompt prompt;
     std::optional<Echo> echo;
+    std::vector<engine::Generated> scores;   // prompt_logprobs
     int cached_tokens = 0;
   };
 

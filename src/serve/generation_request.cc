@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "engine/sampler.h"
 #include "engine/validate.h"
 
 namespace strata::serve {
@@ -11,32 +12,42 @@ namespace {
 using R = GenerationRequest;
 
 constexpr size_t max_stop_strings = 16, max_stop_bytes = 1024;
-constexpr size_t max_stop_tokens = 1024;
+constexpr size_t max_stop_tokens = 1024, max_bad_words = 256, max_breakers = 64;
 constexpr float smallest_top_p = 1e-6f;   // top_p = 0 asks for the best token alone
 
 constexpr std::string_view no_structure = "structured output is not supported yet";
 
+std::string short_text(const std::string& name, const Json& v) {
+  check(string(), name, v);
+  const auto& text = v.get_ref<const std::string&>();
+  if (text.empty() || text.size() > max_stop_bytes)
+    bad_field(name, fmt::format("'{}' must hold 1 to {} bytes, not {}", name, max_stop_bytes,
+                                text.size()), "invalid_value");
+  return text;
+}
+
+std::vector<std::string> short_texts(std::string_view field, const Json& v) {
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < v.size(); ++i)
+    texts.push_back(short_text(fmt::format("{}[{}]", field, i), v[i]));
+  return texts;
+}
+
 void set_stop(R& r, const Json& v) {
-  auto add = [&](const Json& s, const std::string& name) {
-    check(string(), name, s);
-    const auto& text = s.get_ref<const std::string&>();
-    if (text.empty() || text.size() > max_stop_bytes)
-      bad_field(name, fmt::format("'{}' must hold 1 to {} bytes, not {}", name, max_stop_bytes,
-                                  text.size()), "invalid_value");
-    r.stop.push_back(text);
-  };
-  if (v.is_string()) return add(v, "stop");
+  if (v.is_string()) return r.stop.push_back(short_text("stop", v));
   if (!v.is_array() || v.size() > max_stop_strings)
     bad_field("stop", fmt::format("'stop' must be a string or an array of at most {} strings",
                                   max_stop_strings), "invalid_value");
-  for (size_t i = 0; i < v.size(); ++i) add(v[i], fmt::format("stop[{}]", i));
+  r.stop = short_texts("stop", v);
 }
 
-void set_stop_token_ids(R& r, const Json& v) {
+std::vector<engine::Token> token_ids(std::string_view field, const Json& v) {
+  std::vector<engine::Token> ids;
   for (size_t i = 0; i < v.size(); ++i) {
-    check(integer(0), fmt::format("stop_token_ids[{}]", i), v[i]);
-    r.sampling.stop_tokens.push_back(v[i].get<engine::Token>());
+    check(integer(0), fmt::format("{}[{}]", field, i), v[i]);
+    ids.push_back(v[i].get<engine::Token>());
   }
+  return ids;
 }
 
 void set_logit_bias(R& r, const Json& v) {
@@ -100,6 +111,23 @@ const Field<R> fields[] = {
     {"presence_penalty", number(-2, 2), STRATA_SET(r.sampling.presence_penalty = v.get<float>())},
     {"frequency_penalty", number(-2, 2), STRATA_SET(r.sampling.frequency_penalty = v.get<float>())},
     {"logit_bias", object(), set_logit_bias},
+    {"allowed_token_ids", array(1, engine::RequestLimits::kAllowedTokens),
+     STRATA_SET(r.sampling.allowed_tokens = token_ids("allowed_token_ids", v))},
+    {"bad_words", array(0, max_bad_words), STRATA_SET(r.bad_words = short_texts("bad_words", v))},
+    {"top_n_sigma", number(0, 100), STRATA_SET(r.sampling.top_n_sigma = v.get<float>())},
+    {"xtc_probability", number(0, 1), STRATA_SET(r.sampling.xtc_probability = v.get<float>())},
+    {"xtc_threshold", number(0, 1), STRATA_SET(r.sampling.xtc_threshold = v.get<float>())},
+    {"dry_multiplier", number(0, 100), STRATA_SET(r.sampling.dry_multiplier = v.get<float>())},
+    {"dry_base", number(1, 100), STRATA_SET(r.sampling.dry_base = v.get<float>())},
+    {"dry_allowed_length", integer(1),
+     STRATA_SET(r.sampling.dry_allowed_length = v.get<int>())},
+    {"dry_penalty_last_n", integer(-1),
+     STRATA_SET(r.sampling.dry_penalty_last_n = v.get<int>())},
+    {"dry_sequence_breakers", array(0, max_breakers),
+     STRATA_SET(r.dry_sequence_breakers = short_texts("dry_sequence_breakers", v))},
+    {"mirostat", integer(0, 2), STRATA_SET(r.sampling.mirostat = v.get<int>())},
+    {"mirostat_tau", number(0, 100), STRATA_SET(r.sampling.mirostat_tau = v.get<float>())},
+    {"mirostat_eta", number(0, 1), STRATA_SET(r.sampling.mirostat_eta = v.get<float>())},
     {"seed", any(), set_seed},
     {"n", integer(1, max_n), STRATA_SET(r.n = v.get<int>())},
     {"deadline_ms", number(1, engine::RequestLimits::kDeadlineMs),
@@ -108,7 +136,8 @@ const Field<R> fields[] = {
     // Ending.
     {"min_tokens", integer(0), STRATA_SET(r.sampling.min_tokens = v.get<int>())},
     {"stop", any(), set_stop},
-    {"stop_token_ids", array(0, max_stop_tokens), set_stop_token_ids},
+    {"stop_token_ids", array(0, max_stop_tokens),
+     STRATA_SET(r.sampling.stop_tokens = token_ids("stop_token_ids", v))},
     {"ignore_eos", boolean(), STRATA_SET(r.sampling.ignore_eos = v.get<bool>())},
     {"include_stop_str_in_output", boolean(), STRATA_SET(r.include_stop = v.get<bool>())},
     {"skip_special_tokens", boolean(), STRATA_SET(r.skip_special = v.get<bool>())},
@@ -116,6 +145,8 @@ const Field<R> fields[] = {
     {"stream", boolean(), STRATA_SET(r.stream = v.get<bool>())},
     {"stream_options", object(), set_stream_options},
     {"response_format", object(), set_response_format},
+    {"prompt_logprobs", integer(-1, engine::kLogprobsMax),
+     STRATA_SET(r.prompt_logprobs = v.get<int>())},
     // For the client's own books.
     {"user", string(), nullptr},
     {"metadata", object(), nullptr},
@@ -131,9 +162,6 @@ const Field<R> fields[] = {
     {"json_schema", refused(no_structure), nullptr},
     {"use_beam_search", refused("sample with n and choose the best yourself"), nullptr},
     {"logits_processors", refused("use logit_bias"), nullptr},
-    {"bad_words", refused("use logit_bias"), nullptr},
-    {"allowed_token_ids", refused("use logit_bias"), nullptr},
-    {"prompt_logprobs", refused("use echo with logprobs in /v1/completions"), nullptr},
     {"truncate_prompt_tokens", refused("shorten the prompt; /tokenize counts"), nullptr},
     {"return_tokens_as_token_ids", refused("/tokenize gives the ids of a text"), nullptr},
 };
@@ -157,6 +185,10 @@ void complete_generation(GenerationRequest& r, const ModelCard& card,
               "invalid_value");
   for (const auto& [id, bias] : r.sampling.logit_bias) check_token(card, id, "logit_bias");
   for (engine::Token id : r.sampling.stop_tokens) check_token(card, id, "stop_token_ids");
+  for (engine::Token id : r.sampling.allowed_tokens) check_token(card, id, "allowed_token_ids");
+  if (r.prompt_logprobs >= 0 && r.stream)
+    bad_field("prompt_logprobs", "'prompt_logprobs' is not available when 'stream' is true",
+              "invalid_value");
 
   int most = r.max_tokens.value_or(default_max_tokens);
   if (defaults.max_tokens >= 0)

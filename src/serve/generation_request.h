@@ -20,6 +20,9 @@ struct GenerationRequest {
   int n = 1, priority = 0;
   double deadline_s = 0;
   std::vector<std::string> stop;
+  std::vector<std::string> bad_words;
+  std::vector<std::string> dry_sequence_breakers = {"\n", ":", "\"", "*"};
+  int prompt_logprobs = -1;
   bool include_stop = false, skip_special = true;
   bool stream = false, has_stream_options = false;
   bool include_usage = false, continuous_usage = false;

@@ -69,6 +69,28 @@ TEST(Request, CommonFieldsArrive) {
   }
 }
 
+TEST(Request, SamplersBeyondTheOpenAiApiArrive) {
+  const auto r = text(R"(,"top_n_sigma":1.5,"xtc_probability":0.5,"xtc_threshold":0.2,
+      "dry_multiplier":0.8,"dry_base":2,"dry_allowed_length":3,"dry_penalty_last_n":64,
+      "dry_sequence_breakers":["."],"mirostat":2,"mirostat_tau":4,"mirostat_eta":0.2,
+      "bad_words":["a","b"],"allowed_token_ids":[5,6],"prompt_logprobs":3)");
+  const engine::SamplingParams& s = r.sampling;
+  EXPECT_FLOAT_EQ(s.top_n_sigma, 1.5f);
+  EXPECT_FLOAT_EQ(s.xtc_probability, 0.5f);
+  EXPECT_FLOAT_EQ(s.xtc_threshold, 0.2f);
+  EXPECT_FLOAT_EQ(s.dry_multiplier, 0.8f);
+  EXPECT_FLOAT_EQ(s.dry_base, 2);
+  EXPECT_EQ(s.dry_allowed_length, 3);
+  EXPECT_EQ(s.dry_penalty_last_n, 64);
+  EXPECT_EQ(r.dry_sequence_breakers, std::vector<std::string>{"."});
+  EXPECT_EQ(s.mirostat, 2);
+  EXPECT_FLOAT_EQ(s.mirostat_tau, 4);
+  EXPECT_FLOAT_EQ(s.mirostat_eta, 0.2f);
+  EXPECT_EQ(r.bad_words, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(s.allowed_tokens, (std::vector<engine::Token>{5, 6}));
+  EXPECT_EQ(r.prompt_logprobs, 3);
+}
+
 TEST(Request, NullIsAbsent) {
   const auto r = chat(R"(,"temperature":null,"max_tokens":null,"stop":null,"stream_options":null,
       "response_format":null,"tools":null,"logit_bias":null,"guided_json":null,
@@ -121,6 +143,23 @@ TEST(Request, RefusalsNameTheField) {
           {R"(,"top_k":1.5)", "top_k"},
           {R"(,"top_k":99999999999)", "top_k"},
           {R"(,"min_p":2)", "min_p"},
+          {R"(,"deadline_ms":0)", "deadline_ms"},
+          {R"(,"top_n_sigma":-1)", "top_n_sigma"},
+          {R"(,"xtc_probability":1.1)", "xtc_probability"},
+          {R"(,"xtc_threshold":"a")", "xtc_threshold"},
+          {R"(,"dry_multiplier":-1)", "dry_multiplier"},
+          {R"(,"dry_base":0.5)", "dry_base"},
+          {R"(,"dry_allowed_length":0)", "dry_allowed_length"},
+          {R"(,"dry_penalty_last_n":-2)", "dry_penalty_last_n"},
+          {R"(,"dry_sequence_breakers":[1])", "dry_sequence_breakers[0]"},
+          {R"(,"mirostat":3)", "mirostat"},
+          {R"(,"mirostat_eta":2)", "mirostat_eta"},
+          {R"(,"bad_words":[""])", "bad_words[0]"},
+          {R"(,"bad_words":"x")", "bad_words"},
+          {R"(,"allowed_token_ids":[])", "allowed_token_ids"},
+          {R"(,"allowed_token_ids":[99999999])", "allowed_token_ids"},
+          {R"(,"prompt_logprobs":21)", "prompt_logprobs"},
+          {R"(,"prompt_logprobs":0,"stream":true)", "prompt_logprobs"},
           {R"(,"n":0)", "n"},
           {R"(,"n":129)", "n"},
           {R"(,"n":"1")", "n"},

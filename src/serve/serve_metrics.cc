@@ -11,7 +11,8 @@ std::vector<double> latency_buckets() { return exponential_buckets(0.001, 1.7783
 std::vector<double> token_buckets() { return exponential_buckets(1, 2, 18); }
 
 /// A counter that follows a total kept elsewhere.
-void follow(const Counter& counter, uint64_t total) {
+template <class Number>
+void follow(const Counter& counter, Number total) {
   const double more = static_cast<double>(total) - counter.value();
   if (more > 0) counter.add(more);
 }
@@ -40,6 +41,13 @@ ServeMetrics::ServeMetrics(const Backend& backend, const std::string& model_name
                                     "Prompt tokens found in the prefix cache.", model_)),
       preemptions_(metrics_.counter("vllm:num_preemptions_total",
                                     "Sequences put back because memory was short.", model_)),
+      draft_tokens_(metrics_.counter("vllm:spec_decode_num_draft_tokens_total",
+                                     "Tokens drafted.", model_)),
+      accepted_tokens_(metrics_.counter("vllm:spec_decode_num_accepted_tokens_total",
+                                        "Drafted tokens that were right.", model_)),
+      step_seconds_(metrics_.counter("strata:step_seconds_total", "Time of whole steps.", model_)),
+      compute_seconds_(metrics_.counter("strata:compute_seconds_total",
+                                        "Time of steps inside the model.", model_)),
       steps_(metrics_.counter("strata:steps_total", "Steps of the engine.", model_)),
       first_token_(metrics_.histogram("vllm:time_to_first_token_seconds",
                                       "From the request's arrival to its first token.",
@@ -95,6 +103,10 @@ void ServeMetrics::update() {
   follow(prefix_hits_, s.cached_tokens);
   follow(preemptions_, s.preemptions);
   follow(steps_, s.steps);
+  follow(draft_tokens_, s.draft_tokens);
+  follow(accepted_tokens_, s.accepted_tokens);
+  follow(step_seconds_, s.step_seconds);
+  follow(compute_seconds_, s.compute_seconds);
   metrics_.gauge("process_resident_memory_bytes", "Resident set of the process.")
       .set(static_cast<double>(memory_resident()));
 }

@@ -12,6 +12,7 @@
 #include "serve/generation_request.h"
 #include "serve/model_card.h"
 #include "serve/serve_metrics.h"
+#include "serve/token_sets.h"
 #include "serve/workers.h"
 
 namespace strata::serve {
@@ -25,6 +26,7 @@ struct Service : std::enable_shared_from_this<Service> {
   const std::unique_ptr<Backend> backend;
   const ModelCard card;
   ServeMetrics metrics;
+  TokenSets token_sets;
   Workers workers;
   net::Server server;
   std::atomic<bool> draining = false;

@@ -43,6 +43,8 @@ class ChatForm : public AnswerForm {
             {{"role", "assistant"}, {"content", std::move(c.text)}, {"refusal", nullptr}}},
            {"logprobs", logprobs_ ? chat_logprobs(c.tokens, tokenizer_) : Json()},
            {"finish_reason", c.finish}});
+    if (!choices[0].prompt.empty())
+      answer["prompt_logprobs"] = prompt_logprobs(choices[0].prompt, tokenizer_);
     answer["usage"] = usage_json(usage);
     return to_text(answer);
   }

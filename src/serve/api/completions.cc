@@ -44,6 +44,8 @@ class CompletionForm : public AnswerForm {
       const Echo* echo = echoes[static_cast<size_t>(c.index)];
       std::string text = echo ? echo->text + c.text : std::move(c.text);
       list.push_back(choice_json(c, std::move(text), logprobs_json(c, echo, c.tokens), true));
+      if (!c.prompt.empty())
+        list.back()["prompt_logprobs"] = prompt_logprobs(c.prompt, tokenizer_);
     }
     answer["usage"] = usage_json(usage);
     return to_text(answer);

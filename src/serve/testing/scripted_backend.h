@@ -211,7 +211,7 @@ class ScriptedBackend : public Backend {
       for (int index = 0; index < r.request.n; ++index) {
         engine::Event e = event(r, index);
         e.usage.completion_tokens = static_cast<int>(t + (t < n));
-        if (t == 0 && index == 0 && r.request.prompt_logprobs)
+        if (t == 0 && index == 0 && r.request.prompt_logprobs >= 0)
           for (engine::Token p : r.request.prompt) e.prompt.push_back(generated(p, s.logprobs));
         if (t < n)
           e.tokens.push_back(generated(static_cast<unsigned char>(answer[t]), s.logprobs));
