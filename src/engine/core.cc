@@ -8,7 +8,8 @@
 namespace strata::engine {
 
 Core::Core(StepExecutor& executor, const CoreOptions& options)
-    : executor_(&executor), options_(options), scheduler_(options.scheduler),
+    : executor_(&executor), options_(options),
+      scheduler_(options.scheduler, executor, options.tiers),
       sampler_(executor.n_vocab(), executor.pool()),
       drafter_(options.speculation, options.num_speculative_tokens) {
   tokens_.reserve(options.scheduler.max_num_batched_tokens);
@@ -29,8 +30,35 @@ void Core::add(std::unique_ptr<LiveRequest> request) {
     }
   }
   if (deadline > 0) deadlines_.emplace(now + deadline, id);
-  scheduler_.add(request->leader().sequence);
-  requests_.emplace(id, std::move(request));
+  LiveRequest& r = *requests_.emplace(id, std::move(request)).first->second;
+  const uint64_t ticket = fetch_prefix(r.leader().sequence);
+  if (ticket != 0)
+    loading_.push_back({ticket, id});
+  else
+    scheduler_.add(r.leader().sequence);
+}
+
+/// Has the files of a prompt's blocks read, where that is quicker than computing them. 0: no need.
+uint64_t Core::fetch_prefix(const Sequence& s) {
+  if (!options_.tiers || s.score_prompt) return 0;
+  auto wanted = scheduler_.cache().on_disk(std::span(s.tokens).first(s.tokens.size() - 1), s.salt,
+                                           options_.tiers->ram_capacity() / 2);
+  if (wanted.empty()) return 0;
+  const StepCost& cost = scheduler_.cost();
+  const double load = options_.tiers->stats().load_s_per_block * double(wanted.size());
+  const int n_token = static_cast<int>(wanted.size()) * kBlock;
+  if (cost.known() && load > cost.marginal(n_token, 0)) return 0;
+  return options_.tiers->fetch(std::move(wanted));
+}
+
+/// Requests whose files have come join the queue.
+void Core::join_loaded() {
+  std::erase_if(loading_, [&](const Loading& l) {
+    LiveRequest* r = find(l.id);
+    if (r && options_.tiers->pending(l.ticket)) return false;
+    if (r) scheduler_.add(r->leader().sequence);
+    return true;
+  });
 }
 
 /// Ends what is past its deadline.
@@ -102,7 +130,12 @@ void Core::plan() {
 void Core::step() {
   const double start = options_.now();
   expire(start);
-  if (idle()) return;
+  join_loaded();
+  if (scheduler_.idle()) {
+    constexpr double kPatienceS = 0.002;   // commands are looked at in between
+    if (!loading_.empty()) options_.tiers->wait(kPatienceS);
+    return;
+  }
   plan();
   ++stats_.steps;
   std::string error;
@@ -170,7 +203,6 @@ const float* Core::run() {
     tokens_.insert(tokens_.end(), first, first + item.n_token - item.n_draft);
     tokens_.insert(tokens_.end(), s.draft.begin(), s.draft.begin() + item.n_draft);
   }
-  for (const Plan::Copy& copy : plan_.copies) executor_->copy_block(copy.from, copy.to);
   const double start = options_.now();
   const float* logits = executor_->run({tokens_, batch_});
   stats_.compute_seconds += options_.now() - start;
@@ -389,6 +421,7 @@ EngineStats Core::stats() const {
   s.kv_blocks_used = cache.used();
   s.kv_blocks_cached = cache.cached();
   s.preemptions = scheduler_.preemptions();
+  if (options_.tiers) s.tiers = options_.tiers->stats();
   return s;
 }
 

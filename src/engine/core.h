@@ -22,6 +22,7 @@ struct CoreOptions {
   int multi_step = 1;                       // steps that one schedule may serve
   Speculation speculation = Speculation::off;
   int num_speculative_tokens = 0;
+  TierStore* tiers = nullptr;               // null: none; outlives the core
   std::function<double()> now = now_s;      // seconds; a simulation brings its own
 };
 
@@ -55,6 +56,8 @@ class Core {
     int index;                  // of the sequence, or
     int position;               // of the prompt token that it scores; -1: it is sampled
   };
+  uint64_t fetch_prefix(const Sequence& sequence);
+  void join_loaded();
   void draft();
   void plan();
   void expire(double now);
@@ -83,6 +86,10 @@ class Core {
   Drafter drafter_;
   std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
   std::multimap<double, uint64_t> deadlines_;   // of requests that have one
+  struct Loading {
+    uint64_t ticket, id;
+  };
+  std::vector<Loading> loading_;                // requests whose prefix comes from files
   EngineStats stats_;
   int n_admitted_ = 0, n_ended_ = 0;
 

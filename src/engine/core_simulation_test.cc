@@ -23,7 +23,7 @@ constexpr int kVocab = 24, kModelLen = 700;
 constexpr Token kEos = 23;
 
 struct Totals {
-  uint64_t requests = 0, steps = 0, preemptions = 0, drafted = 0, accepted = 0;
+  uint64_t requests = 0, steps = 0, preemptions = 0, drafted = 0, accepted = 0, ram_hits = 0;
   std::map<Finish, uint64_t> ended;
 };
 
@@ -42,11 +42,14 @@ struct Client {
 class World {
  public:
   explicit World(uint64_t seed)
-      : random_(seed), executor_(fake()), core_(executor_, options()) {
+      : random_(seed), executor_(fake()),
+        tiers_({.ram_bytes = pick(0, 1) * pick(1, 60) * executor_.block_bytes()}, executor_),
+        core_(executor_, options()) {
     fault_rate_ = pick(0, 3) == 0 ? pick(20, 500) : 0;
     cancel_rate_ = pick(0, 2) == 0 ? pick(5, 50) : 0;
     rush_ = pick(1, 12);
     tenants_ = pick(1, 3);
+    longest_ = pick(0, 4) ? 24 : 250;   // output beyond what admission looks at: preemptions
     for (int i = pick(1, 5); i > 0; --i) {
       std::vector<Token> family(pick(1, 400));
       for (Token& t : family) t = pick(0, kVocab - 2);
@@ -79,6 +82,7 @@ class World {
     totals.preemptions += s.preemptions;
     totals.drafted += s.draft_tokens;
     totals.accepted += s.accepted_tokens;
+    totals.ram_hits += s.tiers.ram_hits;
     for (auto [finish, n] : ended_) totals.ended[finish] += n;
   }
 
@@ -102,6 +106,7 @@ class World {
     o.multi_step = pick(1, 8);
     o.speculation = pick(0, 2) ? Speculation::all : Speculation::off;
     o.num_speculative_tokens = pick(0, 8);
+    o.tiers = &tiers_;
     o.now = [this] { return now_; };
     return o;
   }
@@ -119,7 +124,8 @@ class World {
     r.prompt = families_[pick(0, int(families_.size()) - 1)];
     r.prompt.resize(pick(1, int(r.prompt.size())));
     for (int i = pick(0, 30); i > 0; --i) r.prompt.push_back(pick(0, kVocab - 2));
-    r.sampling.max_tokens = pick(0, 4) ? pick(1, 24) : pick(0, 150);
+    r.sampling.max_tokens = pick(0, 4) ? pick(1, longest_) : pick(0, 150);
+    r.sampling.ignore_eos = longest_ > 100;
     r.sampling.temperature = pick(0, 1) ? 0.0f : 0.3f;
     r.sampling.seed = random_();
     if (pick(0, 5) == 0) r.sampling.repetition_penalty = 1.1f;
@@ -127,6 +133,7 @@ class World {
     r.n = pick(0, 3) ? 1 : pick(1, std::min(4, core_.scheduler().options().max_num_seqs));
     r.priority = pick(0, 4) ? 0 : pick(-2, 2);
     r.tenant = uint32_t(pick(1, tenants_));
+    if (pick(0, 9) == 0) r.cache_salt = pick(0, 1) ? "a" : "b";
     if (pick(0, 6) == 0) r.deadline_s = pick(1, 400) * 0.01;
     if (pick(0, 15) == 0) r.prompt_logprobs = 1;
     const uint64_t id = ++last_id_;
@@ -199,12 +206,13 @@ class World {
   std::mt19937_64 random_;
   double now_ = 1, step_start_ = 0;
   FakeExecutor executor_;
+  TierStore tiers_;
   Core core_;
   std::vector<std::vector<Token>> families_;
   std::map<uint64_t, Client> clients_;
   std::map<Finish, uint64_t> ended_;
   uint64_t last_id_ = 0;
-  int fault_rate_ = 0, cancel_rate_ = 0, rush_ = 1, tenants_ = 1;
+  int fault_rate_ = 0, cancel_rate_ = 0, rush_ = 1, tenants_ = 1, longest_ = 24;
 };
 
 int from_environment(const char* name, int otherwise) {
@@ -226,6 +234,7 @@ TEST(CoreSimulation, InvariantsHoldUnderLoadFaultsAndCancels) {
   EXPECT_GT(totals.preemptions, 50u);
   EXPECT_GT(totals.accepted, 10u);
   EXPECT_GT(totals.drafted, totals.accepted);
+  EXPECT_GT(totals.ram_hits, 50u);
   for (Finish f : {Finish::stop, Finish::length, Finish::cancelled, Finish::expired, Finish::error})
     EXPECT_GT(totals.ended[f], 10u) << name(f);
   std::printf("%llu requests, %llu steps, %llu preemptions, %llu of %llu drafted tokens accepted; "

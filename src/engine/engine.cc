@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "engine/core.h"
 #include "engine/executor.h"
+#include "engine/kv/fingerprint.h"
 #include "engine/validate.h"
 
 namespace strata::engine {
@@ -20,7 +21,16 @@ namespace strata::engine {
 namespace {
 
 /// Takes the values left to choose from what the executor can do.
-CoreOptions settle(EngineOptions& options, const StepExecutor& executor) {
+std::unique_ptr<TierStore> make_tiers(const EngineOptions& options, std::string fingerprint,
+                                      BlockIo& io) {
+  if (!options.prefix_caching || (options.kv_ram_bytes == 0 && options.kv_disk_path.empty()))
+    return nullptr;
+  return std::make_unique<TierStore>(TierOptions{options.kv_ram_bytes, options.kv_disk_path,
+                                                 options.kv_disk_bytes, std::move(fingerprint)},
+                                     io);
+}
+
+CoreOptions settle(EngineOptions& options, const StepExecutor& executor, TierStore* tiers) {
   auto at_least_one = [](std::string_view flag, int value) {
     if (value < 1) fail(Code::invalid_argument, "{} must be at least 1, got {}", flag, value);
   };
@@ -54,7 +64,8 @@ CoreOptions settle(EngineOptions& options, const StepExecutor& executor) {
           .policy = options.scheduling_policy,
           .multi_step = options.num_scheduler_steps,
           .speculation = options.speculation,
-          .num_speculative_tokens = options.num_speculative_tokens};
+          .num_speculative_tokens = options.num_speculative_tokens,
+          .tiers = tiers};
 }
 
 std::vector<Token> stop_tokens(const model::Model& model) {
@@ -71,12 +82,15 @@ struct Engine::Impl {
 
   Impl(std::shared_ptr<const model::Model> model, const EngineOptions& wanted)
       : model(std::move(model)), options(wanted), executor(make_executor(*this->model, options)),
-        stop(stop_tokens(*this->model)), core(*executor, settle(options, *executor)) {
+        stop(stop_tokens(*this->model)),
+        tiers(make_tiers(options, kv_fingerprint(*this->model, options), *executor)),
+        core(*executor, settle(options, *executor, tiers.get())) {
     start();
   }
   Impl(std::unique_ptr<StepExecutor> given, std::vector<Token> stop, const EngineOptions& wanted)
       : options(wanted), executor(std::move(given)), stop(std::move(stop)),
-        core(*executor, settle(options, *executor)) {
+        tiers(make_tiers(options, "executor", *executor)),
+        core(*executor, settle(options, *executor, tiers.get())) {
     start();
   }
   ~Impl() {
@@ -174,6 +188,7 @@ struct Engine::Impl {
   EngineOptions options;
   std::unique_ptr<StepExecutor> executor;
   std::vector<Token> stop;
+  std::unique_ptr<TierStore> tiers;
   RequestLimits limits;
   Core core;   // the engine thread's alone
 

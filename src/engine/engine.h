@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 
+#include "engine/kv/tier_store.h"
 #include "engine/request.h"
 #include "model/model.h"
 
@@ -32,6 +33,9 @@ struct EngineOptions {
   size_t kv_bytes = 0;              // 0: what memory allows, at most a quarter of what is free
   bool prefix_caching = true;
   int max_waiting = 4096;           // queue; beyond it submit() fails with resource_exhausted
+  size_t kv_ram_bytes = 0;          // memory for blocks that left the KV cache
+  std::string kv_disk_path = {};    // folder for them, kept over restarts; empty: none
+  size_t kv_disk_bytes = size_t(8) << 30;
   SchedulingPolicy scheduling_policy = SchedulingPolicy::priority;
   Speculation speculation = Speculation::all;
   int num_speculative_tokens = 8;   // most drafted tokens a sequence and step
@@ -48,6 +52,7 @@ struct EngineStats {
   uint64_t steps = 0, prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
   uint64_t requests_finished = 0, requests_cancelled = 0, requests_failed = 0;
   uint64_t requests_expired = 0, preemptions = 0;
+  TierStats tiers;
   uint64_t draft_tokens = 0, accepted_tokens = 0;
   double step_seconds = 0, compute_seconds = 0;   // whole steps; of them inside the executor
 };

@@ -1,8 +1,11 @@
 #include "engine/engine.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <condition_variable>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <random>
 
@@ -188,6 +191,79 @@ TEST_F(EngineTest, ManyMixedRequestsInASmallPoolEqualTheReference) {
   EXPECT_GT(s.cached_tokens, 0u);
   EXPECT_EQ(s.kv_blocks_used, 0);
   EXPECT_EQ(s.requests_finished, requests.size());
+}
+
+/// A folder of its own, gone at the end.
+struct Folder {
+  std::string path = (std::filesystem::temp_directory_path() /
+                      ("strata_engine_" + std::to_string(::getpid()))).string();
+  Folder() { std::filesystem::remove_all(path); }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::vector<std::filesystem::path> files() const {
+    std::vector<std::filesystem::path> found;
+    for (const auto& e : std::filesystem::recursive_directory_iterator(path))
+      if (e.is_regular_file()) found.push_back(e.path());
+    return found;
+  }
+};
+
+TEST_F(EngineTest, WhatWasPushedOutComesBackFromMemory) {
+  for (size_t ram_bytes : {size_t(0), size_t(1) << 20}) {
+    engine.reset();
+    start({.n_block = 12}, {.kv_ram_bytes = ram_bytes});
+    Request r = greedy(prompt_of(300, 60), 3), other = greedy(prompt_of(600, 61), 3);
+    const auto text = ask(r).parts[0].ids();
+    EXPECT_EQ(ask(r).parts[0].ids(), text);   // the second use
+    ask(other);                               // takes all the room
+    Answer again = ask(r);
+    EXPECT_EQ(again.parts[0].ids(), text);
+    EXPECT_EQ(again.parts[0].usage.cached_tokens == 256, ram_bytes > 0);
+  }
+}
+
+TEST_F(EngineTest, PrefixesOutliveTheProcessOnDiskAndDamageIsRecomputed) {
+  Folder folder;
+  const EngineOptions options{.kv_disk_path = folder.path};
+  Request r = greedy(prompt_of(300, 62), 3), once = greedy(prompt_of(300, 63), 3);
+  start({}, options);
+  const auto text = ask(r).parts[0].ids();
+  EXPECT_EQ(ask(r).parts[0].ids(), text);
+  ask(once);
+  engine.reset();
+  EXPECT_EQ(folder.files().size(), 4u);       // written after the second use, not before
+  start({}, options);
+  Answer again = ask(r);
+  EXPECT_EQ(again.parts[0].ids(), text);
+  EXPECT_EQ(again.parts[0].usage.cached_tokens, 256);
+  EXPECT_EQ(ask(once).parts[0].usage.cached_tokens, 0);
+  EXPECT_EQ(engine->stats().tiers.disk_hits, 4u);
+  engine.reset();
+  for (const auto& file : folder.files()) {
+    std::fstream f(file, std::ios::in | std::ios::out | std::ios::binary);
+    f.seekp(700);
+    f.put('\x5a');
+  }
+  start({}, options);
+  EXPECT_EQ(ask(r).parts[0].ids(), text);
+  EXPECT_GT(engine->stats().tiers.corrupt, 0u);
+}
+
+TEST_F(EngineTest, ACancelWhileFilesAreReadIsHeeded) {
+  Folder folder;
+  const EngineOptions options{.kv_disk_path = folder.path};
+  Request r = greedy(prompt_of(600, 64), 3);
+  start({}, options);
+  ask(r);
+  ask(r);
+  engine.reset();
+  start({}, options);
+  for (int i = 0; i < 20; ++i) {
+    auto [id, receiver] = submit(r);
+    engine->cancel(id);
+    receiver->wait();
+  }
+  EXPECT_TRUE(engine->drain(10));
+  EXPECT_EQ(engine->stats().kv_blocks_used, 0);
 }
 
 /// Logits that mostly repeat the token seven positions before.

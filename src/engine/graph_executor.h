@@ -17,6 +17,11 @@ class GraphExecutor : public StepExecutor {
 
   const float* run(const StepBatch& batch) override;
   void copy_block(int32_t from, int32_t to) override { executor_->copy_block(from, to); }
+  size_t block_bytes() const override { return executor_->footprint().kv_block; }
+  void read_block(int32_t block, uint8_t* out) const override { executor_->read_block(block, out); }
+  void write_block(int32_t block, const uint8_t* bytes) override {
+    executor_->write_block(block, bytes);
+  }
   int n_vocab() const override { return static_cast<int>(executor_->n_vocab()); }
   int n_block() const override { return static_cast<int>(executor_->options().kv_blocks); }
   int max_tokens() const override { return executor_->options().max_tokens; }

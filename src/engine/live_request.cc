@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <random>
 
+#include "engine/kv/block_key.h"
+
 namespace strata::engine {
 
 namespace {
@@ -38,6 +40,7 @@ std::unique_ptr<LiveRequest> make_live(uint64_t id, Request request, OnEvent on_
     live->prompt_scores[0].token = r.prompt[0];
   }
 
+  const uint64_t salt = salt_of(r.cache_salt);
   uint64_t seed = sampling.seed ? *sampling.seed : fresh_seed();
   for (int i = 0; i < r.n; ++i) {
     auto& s = live->sequences.emplace_back(
@@ -46,6 +49,7 @@ std::unique_ptr<LiveRequest> make_live(uint64_t id, Request request, OnEvent on_
     s.index = i;
     s.priority = r.priority;
     s.tenant = r.tenant;
+    s.salt = salt;
     s.n_prompt = live->n_prompt;
     s.n_total_max = live->n_prompt + std::max(live->n_output_max, 1);
   }

@@ -44,6 +44,7 @@ struct SamplingParams {
 struct Request {
   std::vector<Token> prompt;        // not empty
   SamplingParams sampling;
+  std::string cache_salt;           // prefixes are shared only among requests of one salt
   int n = 1;                        // sequences that share the prompt
   int priority = 0;                 // lower runs first
   uint32_t tenant = 0;              // whose it is (API key): tenants are served fairly
@@ -62,8 +63,8 @@ struct TokenLogprob {
 struct Generated {
   Token token;
   float logprob = 0;                       // when asked for
-  int rank = 0;                            // of a prompt's token: 1 is the most probable
   std::vector<TokenLogprob> top;           // best first
+  int rank = 0;                            // of a prompt's token: 1 is the most probable
 };
 
 /// A stop token counts among the completion tokens, though it is not reported as generated.

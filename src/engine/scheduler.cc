@@ -27,8 +27,8 @@ bool scores(const Sequence& s) { return s.score_prompt && s.n_past < s.n_prompt;
 
 }  // namespace
 
-Scheduler::Scheduler(const SchedulerOptions& options)
-    : options_(options), cache_(options.n_block, options.prefix_caching) {
+Scheduler::Scheduler(const SchedulerOptions& options, BlockIo& io, TierStore* tiers)
+    : options_(options), cache_(options.n_block, options.prefix_caching, io, tiers) {
   STRATA_CHECK(options.max_num_seqs > 0);
   STRATA_CHECK(options.max_num_seqs <= options.max_num_batched_tokens);
   STRATA_CHECK(options.max_num_seqs <= options.max_logits);
@@ -47,7 +47,6 @@ void Scheduler::add(Sequence& s) {
 }
 
 void Scheduler::schedule(Plan& plan) {
-  plan.copies.clear();
   plan.items.clear();
   plan.n_token = plan.n_logits = plan.n_decode = 0;
   plan.load = {};
@@ -72,10 +71,9 @@ bool Scheduler::repeat(Plan& plan) {
     needed += growth(*s, 1);
   }
   if (needed > cache_.available() || plan.n_token != plan.n_decode) return false;
-  plan.copies.clear();
   plan.load = {};
   for (Plan::Item& item : plan.items) {
-    STRATA_CHECK(grow(*item.sequence, 1, plan));
+    STRATA_CHECK(grow(*item.sequence, 1));
     item.first = item.sequence->n_past;
     plan.load.add(1, item.first);
   }
@@ -87,7 +85,7 @@ void Scheduler::schedule_decodes(Plan& plan) {
   for (size_t i = 0; i < running_.size(); ++i) {
     Sequence& s = *running_[i];
     if (s.n_left() != 1 || chunk(s, plan) == 0) continue;
-    while (!grow(s, 1, plan)) {
+    while (!grow(s, 1)) {
       Sequence* last = victim();
       preempt(*last);
       if (last == &s) return;   // it was the last in order: nothing follows
@@ -107,7 +105,7 @@ void Scheduler::add_drafts(Plan& plan) {
     if (n > 0 && growth(s, 1 + n) > cache_.available() - cache_.total() / kReserve) n = 0;
     s.draft.resize(std::max(n, 0));
     if (n <= 0) continue;
-    STRATA_CHECK(grow(s, 1 + n, plan));
+    STRATA_CHECK(grow(s, 1 + n));
     item.n_token += n;
     item.n_logits += n;
     item.n_draft = n;
@@ -134,7 +132,7 @@ bool Scheduler::schedule_prompts(Plan& plan) {
     Sequence& s = *prompt;
     if (s.state != Sequence::State::running) continue;   // preempted meanwhile
     int n = chunk(s, plan);
-    while (n > 0 && !grow(s, n, plan)) {
+    while (n > 0 && !grow(s, n)) {
       satisfied = false;
       Sequence* last = victim();
       if (before(s, *last))
@@ -157,22 +155,22 @@ void Scheduler::admit_waiting(Plan& plan) {
 
 bool Scheduler::admit(Sequence& s, Plan& plan) {
   if (plan.n_token == options_.max_num_batched_tokens) return false;
-  size_t n_copy = plan.copies.size();
-  match_prefix(s, plan);
+  match_prefix(s);
   auto give_up = [&] {
-    plan.copies.resize(n_copy);
     cache_.release(s.blocks);
     s.n_past = s.n_committed = 0;
     return false;
   };
-  int n = chunk(s, plan);
-  if (n == 0) return give_up();
+  if (chunk(s, plan) == 0) return give_up();
   // Admit what can be computed to its last known token without taking from others.
   if (!running_.empty()) {
     int64_t spare = cache_.available() - promised() - (cache_.total() / kReserve + 1);
     if (growth(s, s.n_left()) + s.n_unforked > spare) return give_up();
   }
-  STRATA_CHECK(grow(s, n, plan));
+  copy_lead(s);
+  const int n = chunk(s, plan);
+  if (n == 0) return give_up();   // one token is left, and no row of logits for it
+  STRATA_CHECK(grow(s, n));
   if (s.n_cached < 0) s.n_cached = s.n_past;
   waiting_.erase(s);
   s.state = Sequence::State::running;
@@ -183,20 +181,25 @@ bool Scheduler::admit(Sequence& s, Plan& plan) {
 
 /// Takes over the blocks that hold leading tokens already; at least one token is left to compute,
 /// since its logits are needed.
-void Scheduler::match_prefix(Sequence& s, Plan& plan) {
+void Scheduler::match_prefix(Sequence& s) {
   STRATA_CHECK(s.blocks.empty() && s.n_past == 0);
   if (scores(s)) return;
-  std::span<const Token> tokens(s.tokens.data(), s.tokens.size() - 1);
-  cache_.match(tokens, s.blocks);
+  cache_.match(std::span(s.tokens).first(s.tokens.size() - 1), s.salt, s.blocks);
   s.n_committed = static_cast<int>(s.blocks.size());
   s.n_past = s.n_committed * kBlock;
-  auto partial = cache_.match_partial(tokens.subspan(s.n_past), s.blocks);
+}
+
+/// A block that shares but its first tokens is copied.
+void Scheduler::copy_lead(Sequence& s) {
+  if (scores(s)) return;
+  std::span<const Token> tokens(s.tokens.data(), s.tokens.size() - 1);
+  auto partial = cache_.match_partial(tokens.subspan(s.n_past), s.salt, s.blocks);
   if (partial.block < 0) return;
   // Held while a block to copy to is found, lest that evicts the very source.
   cache_.retain(partial.block);
   int32_t copy = cache_.allocate();
   if (copy >= 0) {
-    plan.copies.push_back({partial.block, copy});
+    cache_.copy(partial.block, copy);
     s.blocks.push_back(copy);
     s.n_past += partial.n_token;
   }
@@ -235,12 +238,12 @@ int Scheduler::reachable(const Sequence& s) const {
   return std::max(0, (static_cast<int>(s.blocks.size()) + blocks) * kBlock - s.n_past);
 }
 
-bool Scheduler::grow(Sequence& s, int n_token, Plan& plan) {
+bool Scheduler::grow(Sequence& s, int n_token) {
   if (growth(s, n_token) > cache_.available()) return false;
   int tail = s.n_past / kBlock;
   if (s.n_past % kBlock != 0 && cache_.shared(s.blocks[tail])) {
     int32_t copy = cache_.allocate();
-    plan.copies.push_back({s.blocks[tail], copy});
+    cache_.copy(s.blocks[tail], copy);
     cache_.release(s.blocks[tail]);
     s.blocks[tail] = copy;
   }
@@ -272,7 +275,7 @@ Sequence* Scheduler::victim() const {
 
 void Scheduler::preempt(Sequence& s) {
   erase_sorted(running_, s);
-  cache_.release(s.blocks);
+  cache_.preempt(s.blocks);
   s.draft.clear();
   s.n_past = s.n_committed = 0;
   s.state = Sequence::State::waiting;
@@ -308,7 +311,8 @@ void Scheduler::advance(Sequence& s, int n_past) {
   s.n_past = n_past;
   for (; (s.n_committed + 1) * kBlock <= s.n_past; ++s.n_committed) {
     std::span<const Token> tokens(s.tokens);
-    cache_.commit(tokens.subspan(size_t(s.n_committed) * kBlock, kBlock), s.blocks, s.n_committed);
+    cache_.commit(tokens.subspan(size_t(s.n_committed) * kBlock, kBlock), s.salt, s.blocks,
+                  s.n_committed);
   }
 }
 

@@ -27,11 +27,8 @@ struct SchedulerOptions {
   double itl_target_s = 0;            // time between two tokens of a sequence; 0: no target
 };
 
-/// A step. `copies` come before the computation, in their order.
+/// A step.
 struct Plan {
-  struct Copy {
-    int32_t from, to;
-  };
   struct Item {
     Sequence* sequence;
     int first;        // position of the first token to compute
@@ -40,7 +37,6 @@ struct Plan {
     int n_draft;      // of the last tokens: drafts, not the sequence's own yet
     bool samples;     // all its tokens are known then: the last row gives the next one
   };
-  std::vector<Copy> copies;
   std::vector<Item> items;
   int n_token = 0, n_logits = 0;
   int n_decode = 0;                     // items that decode; they come first
@@ -58,7 +54,8 @@ class Scheduler {
   /// Where decoding alone takes longer than the target, a step may last this many times as long.
   static constexpr double kStretch = 2;
 
-  explicit Scheduler(const SchedulerOptions& options);
+  /// Blocks are copied and brought back through `io` while a step is planned.
+  Scheduler(const SchedulerOptions& options, BlockIo& io, TierStore* tiers = nullptr);
 
   /// Could a sequence that ends at `n_total` tokens run if it were alone?
   bool fits(int n_total) const;
@@ -100,11 +97,12 @@ class Scheduler {
   bool admit(Sequence& sequence, Plan& plan);
   int chunk(const Sequence& sequence, const Plan& plan) const;
   int within_target(const Sequence& sequence, const Plan& plan, int n) const;
-  bool grow(Sequence& sequence, int n_token, Plan& plan);
+  bool grow(Sequence& sequence, int n_token);
   int growth(const Sequence& sequence, int n_token) const;
   int reachable(const Sequence& sequence) const;
   int64_t promised() const;
-  void match_prefix(Sequence& sequence, Plan& plan);
+  void match_prefix(Sequence& sequence);
+  void copy_lead(Sequence& sequence);
   Sequence* victim() const;
   void preempt(Sequence& sequence);
   void put(Sequence& sequence, int n_token, Plan& plan);

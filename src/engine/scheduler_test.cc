@@ -6,12 +6,14 @@
 #include <numeric>
 #include <random>
 
+#include "engine/testing/no_blocks.h"
+
 namespace strata::engine {
 namespace {
 
 class SchedulerTest : public ::testing::Test {
  protected:
-  void start(const SchedulerOptions& options) { scheduler.emplace(options); }
+  void start(const SchedulerOptions& options) { scheduler.emplace(options, blocks); }
 
   Sequence& add(int n_prompt, int n_output, int priority = 0, int n = 1, Token first_token = -1,
                 uint32_t tenant = 0) {
@@ -46,6 +48,7 @@ class SchedulerTest : public ::testing::Test {
     return 0;
   }
 
+  testing::NoBlocks blocks;
   std::optional<Scheduler> scheduler;
   std::deque<Sequence> sequences;
   Plan plan;
@@ -127,7 +130,7 @@ TEST_F(SchedulerTest, AFullyCachedPromptComputesItsLastToken) {
   step();
   EXPECT_EQ(again.n_cached, 2 * kBlock - 1);
   EXPECT_EQ(planned(again), 1);
-  EXPECT_EQ(plan.copies.size(), 1u);
+  EXPECT_EQ(blocks.n_copied, 1);
 }
 
 TEST_F(SchedulerTest, ForksShareThePromptAndCopyThePartialBlock) {
@@ -147,7 +150,7 @@ TEST_F(SchedulerTest, ForksShareThePromptAndCopyThePartialBlock) {
   scheduler->append(b, 2);
   scheduler->schedule(plan);
   EXPECT_EQ(scheduler->cache().used(), 3);
-  ASSERT_EQ(plan.copies.size(), 1u);
+  ASSERT_EQ(blocks.n_copied, 1);
   EXPECT_EQ(a.blocks[0], b.blocks[0]);
   EXPECT_NE(a.blocks[1], b.blocks[1]);
 }

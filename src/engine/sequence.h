@@ -20,6 +20,7 @@ struct Sequence {
   uint64_t arrival = 0;          // then the earlier one
   std::vector<Token> tokens;     // prompt, then what was generated
   int n_prompt = 0;
+  uint64_t salt = 0;             // prefixes are shared among sequences of one salt
   int n_total_max = 0;           // tokens at which it ends; the last one is never computed
   std::vector<Token> draft;      // tokens that may follow, to be verified in the next step
   int n_unforked = 0;            // further sequences that will start from this one's prompt

@@ -24,6 +24,14 @@ struct SimRequest {
   int n_live() const { return static_cast<int>(std::count(done.begin(), done.end(), false)); }
 };
 
+struct Blocks : FakeKv, BlockIo {
+  using FakeKv::FakeKv, FakeKv::write;
+  void copy_block(int32_t from, int32_t to) override { copy(from, to); }
+  size_t block_bytes() const override { return kBytes; }
+  void read_block(int32_t block, uint8_t* out) const override { read(block, out); }
+  void write_block(int32_t block, const uint8_t* bytes) override { write(block, bytes); }
+};
+
 class Simulation {
  public:
   explicit Simulation(uint64_t seed) : random_(seed) {
@@ -32,8 +40,8 @@ class Simulation {
     options_.max_logits = pick(1, options_.max_num_batched_tokens);
     options_.max_num_seqs = pick(1, options_.max_logits);
     options_.prefix_caching = pick(0, 4) > 0;
-    scheduler_.emplace(options_);
     kv_.emplace(options_.n_block);
+    scheduler_.emplace(options_, *kv_);
     cancel_rate_ = pick(0, 3) == 0 ? 20 : 0;
     for (int i = 0, n = pick(1, 6); i < n; ++i) {
       std::vector<Token> family;
@@ -115,7 +123,6 @@ class Simulation {
     if (::testing::Test::HasFatalFailure()) return;
     std::vector<Token> tokens;
     std::vector<StepSequence> batch;
-    for (const Plan::Copy& c : plan_.copies) kv_->copy(c.from, c.to);
     for (const Plan::Item& item : plan_.items) {
       const Sequence& s = *item.sequence;
       batch.push_back({int64_t(tokens.size()), item.n_token, item.first, s.blocks, item.n_logits});
@@ -226,7 +233,7 @@ class Simulation {
   std::mt19937_64 random_;
   SchedulerOptions options_;
   std::optional<Scheduler> scheduler_;
-  std::optional<FakeKv> kv_;
+  std::optional<Blocks> kv_;
   std::vector<std::vector<Token>> families_;
   std::map<uint64_t, SimRequest> requests_;
   Plan plan_;

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/threads.h"
+#include "engine/kv/block_io.h"
 #include "engine/request.h"
 
 namespace strata::engine {
@@ -23,16 +24,12 @@ struct StepBatch {
   std::span<const StepSequence> sequences;
 };
 
-class StepExecutor {
+class StepExecutor : public BlockIo {
  public:
-  virtual ~StepExecutor() = default;
-
   /// Writes keys and values of the batch into their blocks and returns logits
   /// [sum of n_logits][n_vocab], in the order of the sequences, valid until the next run.
   /// Errors: any exception; the blocks' positions from n_past on are then unspecified.
   virtual const float* run(const StepBatch& batch) = 0;
-  /// Makes the content of block `to` that of `from`, in all layers.
-  virtual void copy_block(int32_t from, int32_t to) = 0;
 
   virtual int n_vocab() const = 0;
   virtual int n_block() const = 0;      // blocks of the KV pool, ids 0 .. n_block - 1

@@ -1,4 +1,4 @@
-// Who is admitted next: by priority; then fairly between tenants (API keys); then the one due first.
+// Who is admitted next: by priority, then fairly between tenants (API keys), then by due time.
 #pragma once
 #include <map>
 #include <set>

@@ -363,6 +363,24 @@ void Executor::copy_block(int32_t from, int32_t to) {
   }
 }
 
+void Executor::read_block(int32_t block, uint8_t* out) const {
+  for (const Step& step : impl_->steps) {
+    if (!step.cache) continue;
+    const size_t bytes = step.layout.block_bytes();
+    std::memcpy(out, step.cache + bytes * block, bytes);
+    out += bytes;
+  }
+}
+
+void Executor::write_block(int32_t block, const uint8_t* in) {
+  for (const Step& step : impl_->steps) {
+    if (!step.cache) continue;
+    const size_t bytes = step.layout.block_bytes();
+    std::memcpy(step.cache + bytes * block, in, bytes);
+    in += bytes;
+  }
+}
+
 int64_t Executor::n_vocab() const { return impl_->graph.values[impl_->graph.output()].width(); }
 const Graph& Executor::graph() const { return impl_->graph; }
 const ExecutorOptions& Executor::options() const { return impl_->options; }

@@ -57,6 +57,9 @@ class Executor {
 
   /// Copies one block of every layer (copy-on-write).
   void copy_block(int32_t from, int32_t to);
+  /// One block of every layer, one after the other: Footprint::kv_block bytes.
+  void read_block(int32_t block, uint8_t* out) const;
+  void write_block(int32_t block, const uint8_t* bytes);
 
   int64_t n_vocab() const;
   const Graph& graph() const;            // after the passes

@@ -32,6 +32,12 @@ void add(CLI::App& app) {
       ->transform(CLI::AsSizeValue(false));
   c->add_flag("--enable-prefix-caching,!--no-enable-prefix-caching", e.prefix_caching,
               "reuse the KV of common prefixes (on)");
+  c->add_option("--kv-ram-bytes", e.kv_ram_bytes, "memory for KV blocks that had to make room")
+      ->transform(CLI::AsSizeValue(false));
+  c->add_option("--kv-disk-path", e.kv_disk_path,
+                "folder for KV blocks used more than once, kept over restarts");
+  c->add_option("--kv-disk-bytes", e.kv_disk_bytes, "most that the folder may hold")
+      ->transform(CLI::AsSizeValue(false))->capture_default_str();
   c->add_option("--max-waiting", e.max_waiting, "requests that may queue")
       ->check(CLI::Range(1, 1 << 20));
   c->add_option("--scheduling-policy", e.scheduling_policy,

@@ -46,6 +46,7 @@ void Generation::submit(Service& service) {
       request.n = request_.n;
       request.priority = request_.priority;
       request.tenant = tenant_of(exchange_->request(), service.options.api_keys);
+      request.cache_salt = request_.cache_salt;
       request.deadline_s = request_.deadline_s;
       request.prompt_logprobs = request_.prompt_logprobs;
       if (prompts_[p].echo)

@@ -132,6 +132,7 @@ const Field<R> fields[] = {
     {"n", integer(1, max_n), STRATA_SET(r.n = v.get<int>())},
     {"deadline_ms", number(1, engine::RequestLimits::kDeadlineMs),
      STRATA_SET(r.deadline_s = v.get<double>() / 1000)},
+    {"cache_salt", string(), STRATA_SET(r.cache_salt = short_text("cache_salt", v))},
     {"priority", integer(-2147483648.0), STRATA_SET(r.priority = v.get<int>())},
     // Ending.
     {"min_tokens", integer(0), STRATA_SET(r.sampling.min_tokens = v.get<int>())},

@@ -19,6 +19,7 @@ struct GenerationRequest {
   engine::SamplingParams sampling;
   int n = 1, priority = 0;
   double deadline_s = 0;
+  std::string cache_salt;
   std::vector<std::string> stop;
   std::vector<std::string> bad_words;
   std::vector<std::string> dry_sequence_breakers = {"\n", ":", "\"", "*"};

@@ -39,7 +39,8 @@ TEST(Request, CommonFieldsArrive) {
   for (const std::string& base : {chat_base, text_base}) {
     const std::string body = base + R"(,"temperature":0.5,"top_p":0.9,"top_k":40,"min_p":0.05,
       "typical_p":0.7,"repetition_penalty":1.1,"presence_penalty":-1,"frequency_penalty":2,
-      "logit_bias":{"5":-100,"259":3.5},"seed":-7,"n":3,"priority":-1,"deadline_ms":1500,"min_tokens":2,"max_tokens":9,
+      "logit_bias":{"5":-100,"259":3.5},"seed":-7,"n":3,"priority":-1,
+      "deadline_ms":1500,"cache_salt":"s","min_tokens":2,"max_tokens":9,
       "stop":["a","b"],"stop_token_ids":[1,2],"ignore_eos":true,"include_stop_str_in_output":true,
       "skip_special_tokens":false,"stream":true,"stream_options":{"include_usage":true,
       "continuous_usage_stats":true},"response_format":{"type":"text"},"user":"u","unheard_of":1,
@@ -60,6 +61,7 @@ TEST(Request, CommonFieldsArrive) {
     EXPECT_EQ(r.n, 3);
     EXPECT_EQ(r.priority, -1);
     EXPECT_EQ(r.deadline_s, 1.5);
+    EXPECT_EQ(r.cache_salt, "s");
     EXPECT_EQ(r.sampling.min_tokens, 2);
     EXPECT_EQ(r.sampling.max_tokens, 9);
     EXPECT_EQ(r.stop, (std::vector<std::string>{"a", "b"}));

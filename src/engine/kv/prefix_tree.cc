@@ -41,8 +41,8 @@ PrefixTree::PrefixTree(int n_block)
   nodes_[n_block].hash = key_;
 }
 
-uint64_t PrefixTree::hash(uint64_t seed, std::span<const Token> tokens) const {
-  uint64_t h = seed ^ key_;
+uint64_t PrefixTree::hash(int32_t parent, uint64_t salt, std::span<const Token> tokens) const {
+  uint64_t h = fold(nodes_[parent].hash ^ key_, salt | 1) ^ salt;
   for (size_t i = 0; i + 1 < tokens.size(); i += 2) {
     uint64_t pair = (uint64_t(uint32_t(tokens[i])) << 32) | uint32_t(tokens[i + 1]);
     h = fold(h ^ pair ^ 0x9e3779b97f4a7c15, key_ | 1) + pair;
@@ -54,22 +54,24 @@ std::span<const Token> PrefixTree::tokens(int32_t block) const {
   return {tokens_.data() + size_t(block) * kBlock, size_t(kBlock)};
 }
 
-int32_t PrefixTree::find(int32_t parent, std::span<const Token> tokens) const {
-  uint64_t h = hash(nodes_[parent].hash, tokens);
+int32_t PrefixTree::find(int32_t parent, std::span<const Token> tokens, uint64_t salt) const {
+  uint64_t h = hash(parent, salt, tokens);
   for (int32_t b = full_[h & mask_]; b >= 0; b = nodes_[b].next_full)
-    if (nodes_[b].hash == h && nodes_[b].parent == parent && equal(this->tokens(b), tokens))
+    if (nodes_[b].hash == h && nodes_[b].parent == parent && nodes_[b].salt == salt &&
+        equal(this->tokens(b), tokens))
       return b;
   return -1;
 }
 
-PrefixTree::Partial PrefixTree::find_partial(int32_t parent, std::span<const Token> tokens) const {
+PrefixTree::Partial PrefixTree::find_partial(int32_t parent, std::span<const Token> tokens,
+                                             uint64_t salt) const {
   Partial best;
   if (tokens.size() < size_t(kPartialMin)) return best;
   auto lead = tokens.first(kPartialMin);
-  uint64_t h = hash(nodes_[parent].hash, lead);
+  uint64_t h = hash(parent, salt, lead);
   int scan = kPartialScan;
   for (int32_t b = lead_[h & mask_]; b >= 0 && scan > 0; b = nodes_[b].next_lead) {
-    if (nodes_[b].lead != h || nodes_[b].parent != parent) continue;
+    if (nodes_[b].lead != h || nodes_[b].parent != parent || nodes_[b].salt != salt) continue;
     --scan;
     int n = shared_lead(this->tokens(b), tokens);
     if (n >= kPartialMin && n > best.n_token) best = {b, n};
@@ -77,14 +79,16 @@ PrefixTree::Partial PrefixTree::find_partial(int32_t parent, std::span<const Tok
   return best;
 }
 
-void PrefixTree::insert(int32_t parent, std::span<const Token> tokens, int32_t block) {
+void PrefixTree::insert(int32_t parent, std::span<const Token> tokens, int32_t block,
+                        uint64_t salt) {
   STRATA_CHECK(!contains(block) && tokens.size() == size_t(kBlock));
   STRATA_CHECK(parent == root() || contains(parent));
   Node& node = nodes_[block];
   node = {};
   node.parent = parent;
-  node.hash = hash(nodes_[parent].hash, tokens);
-  node.lead = hash(nodes_[parent].hash, tokens.first(kPartialMin));
+  node.salt = salt;
+  node.hash = hash(parent, salt, tokens);
+  node.lead = hash(parent, salt, tokens.first(kPartialMin));
   std::copy(tokens.begin(), tokens.end(), tokens_.begin() + size_t(block) * kBlock);
   node.next_full = std::exchange(head_full(node.hash), block);
   node.next_lead = std::exchange(head_lead(node.lead), block);

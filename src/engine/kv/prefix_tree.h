@@ -1,7 +1,8 @@
 // Which full blocks are known by their content: a tree over token prefixes, shared by all requests.
 //
 // A node is a block of kKvBlock tokens below the block that precedes it. Lookup goes through hashes
-// and is verified by comparing parent and tokens: a collision costs time, never correctness.
+// and is verified by comparing parent, salt and tokens: a collision costs time, never correctness.
+// Prefixes of different salts have nothing in common.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -32,23 +33,24 @@ class PrefixTree {
   std::span<const Token> tokens(int32_t block) const;
 
   /// The block that holds `tokens` [kKvBlock] below `parent`, or -1.
-  int32_t find(int32_t parent, std::span<const Token> tokens) const;
+  int32_t find(int32_t parent, std::span<const Token> tokens, uint64_t salt = 0) const;
 
   struct Partial {
     int32_t block = -1;
     int n_token = 0;      // leading tokens shared
   };
   /// The block below `parent` that shares the most leading tokens, at least kPartialMin.
-  Partial find_partial(int32_t parent, std::span<const Token> tokens) const;
+  Partial find_partial(int32_t parent, std::span<const Token> tokens, uint64_t salt = 0) const;
 
   /// Requires that find(parent, tokens) gives -1. The new node is not idle.
-  void insert(int32_t parent, std::span<const Token> tokens, int32_t block);
+  void insert(int32_t parent, std::span<const Token> tokens, int32_t block, uint64_t salt = 0);
 
   void set_idle(int32_t block);
   void set_busy(int32_t block);
   /// Moves an idle leaf's time of last use to now.
   void touch(int32_t block);
-  /// Removes the node that has been idle for longest, tails before heads; -1 if none is idle.
+  /// Removes the node that has been idle for longest, tails before heads; -1 if none is idle. Its
+  /// tokens() can still be read.
   int32_t evict();
 
   int size() const { return n_node_; }
@@ -62,9 +64,10 @@ class PrefixTree {
     int32_t next_full = -1, next_lead = -1;   // hash chains
     int32_t older = -1, newer = -1;        // idle list
     int32_t n_child = 0;
+    uint64_t salt = 0;
     bool idle = false;
   };
-  uint64_t hash(uint64_t seed, std::span<const Token> tokens) const;
+  uint64_t hash(int32_t parent, uint64_t salt, std::span<const Token> tokens) const;
   int32_t& head_full(uint64_t hash) { return full_[hash & mask_]; }
   int32_t& head_lead(uint64_t hash) { return lead_[hash & mask_]; }
 

@@ -40,7 +40,7 @@ class Drafter {
 
   Speculation method_;
   int max_tokens_;
-  double least_ = 1;              // probability below which a drafted token costs more than it gives
+  double least_ = 1;              // below this probability a drafted token costs more than it gives
   Acceptance acceptance_;
   SuffixAutomaton past_;
   uint64_t generation_ = 0;

@@ -4,6 +4,7 @@
 #pragma once
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <functional>
 #include <stdexcept>
 #include <vector>
@@ -33,7 +34,15 @@ inline uint64_t prefix_hash(std::span<const Token> tokens) {
 }
 
 class FakeKv {
+  struct Slot {
+    Token token = -1;
+    uint32_t unused = 0;      // no bytes are left to chance
+    uint64_t hash = 0;
+  };
+
  public:
+  static constexpr size_t kBytes = sizeof(Slot) * kBlock;
+
   explicit FakeKv(int n_block) : slots_(size_t(n_block) * kBlock) {}
 
   /// Writes the tokens of one sequence and returns the prefix hash after each of the last n_logits.
@@ -49,9 +58,15 @@ class FakeKv {
     for (int i = 0; i < s.n_token; ++i) {
       Token token = tokens[s.first_token + i];
       h = mix(h, uint64_t(token));
-      at(s, s.n_past + i) = {token, h};
+      at(s, s.n_past + i) = {token, 0, h};
       if (i >= s.n_token - s.n_logits) hashes.push_back(h);
     }
+  }
+  void read(int32_t block, uint8_t* out) const {
+    std::memcpy(out, &slots_[size_t(block) * kBlock], kBytes);
+  }
+  void write(int32_t block, const uint8_t* bytes) {
+    std::memcpy(&slots_[size_t(block) * kBlock], bytes, kBytes);
   }
   void copy(int32_t from, int32_t to) {
     STRATA_CHECK(from != to);
@@ -60,10 +75,6 @@ class FakeKv {
   }
 
  private:
-  struct Slot {
-    Token token = -1;
-    uint64_t hash = 0;
-  };
   Slot& at(const StepSequence& s, int position) {
     return slots_[size_t(s.blocks[position / kBlock]) * kBlock + position % kBlock];
   }
@@ -94,6 +105,9 @@ class FakeExecutor : public StepExecutor {
     return logits_.data();
   }
   void copy_block(int32_t from, int32_t to) override { kv_.copy(from, to); }
+  size_t block_bytes() const override { return FakeKv::kBytes; }
+  void read_block(int32_t block, uint8_t* out) const override { kv_.read(block, out); }
+  void write_block(int32_t block, const uint8_t* bytes) override { kv_.write(block, bytes); }
   int n_vocab() const override { return options_.n_vocab; }
   int n_block() const override { return options_.n_block; }
   int max_tokens() const override { return options_.max_tokens; }

@@ -21,7 +21,7 @@ void show_version(Service&, const std::shared_ptr<net::Exchange>& exchange) {
                   to_text({{"version", version()}, {"commit", commit()}}));
 }
 
-const Route routes[] = {{"GET", "/health", health, "200 when ready, 503 when shutting down or stuck"},
+const Route routes[] = {{"GET", "/health", health, "200 when ready, 503 when stopping or stuck"},
                         {"GET", "/version", show_version, "what is running"}};
 const Registry<Api> registered{Api{"health", routes}};
 

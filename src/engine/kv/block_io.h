@@ -1,0 +1,19 @@
+// The memory behind block ids, which only the executor knows.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace strata::engine {
+
+/// Called between steps, by one thread. A block's bytes are those of all layers.
+class BlockIo {
+ public:
+  virtual ~BlockIo() = default;
+  /// Makes the content of block `to` that of `from`.
+  virtual void copy_block(int32_t from, int32_t to) = 0;
+  virtual size_t block_bytes() const = 0;
+  virtual void read_block(int32_t block, uint8_t* out) const = 0;
+  virtual void write_block(int32_t block, const uint8_t* bytes) = 0;
+};
+
+}  // namespace strata::engine
