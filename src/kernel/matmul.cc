@@ -2,29 +2,29 @@
 
 #include "base/check.h"
 #include "kernel/matmul_share.h"
+#include "kernel/quant/format.h"
 
 namespace strata::kernel {
 namespace {
 
 void few(const Share& share) {
-  switch (share.w.type) {
-    case Type::q8_0:
-    case Type::q4_0:
-    case Type::q4_1:
-    case Type::q5_0:
-    case Type::q5_1: return few_simple(share);
-    case Type::q2_k:
-    case Type::q3_k:
-    case Type::q4_k: return few_k(share);
-    case Type::q5_k:
-    case Type::q6_k: return few_k_wide(share);
-    case Type::iq4_nl:
-    case Type::iq4_xs: return few_codebook(share);
-    case Type::f32:
-    case Type::f16:
-    case Type::bf16: break;
-  }
-  STRATA_CHECK(false);
+  const int bits = layout::codes_of(share.layout->coding).bits;
+  if (bits < 4) few_narrow(share);
+  else if (bits == 4) few_four(share);
+  else few_wide(share);
+}
+
+Share share_of(const Matrix& w, const Activation& x, const Output& out, int64_t begin,
+               int64_t end) {
+  const quant::Format& format = quant::format_of(w.type);
+  return {.w = w,
+          .x = x,
+          .out = out,
+          .group_begin = begin,
+          .group_end = end,
+          .group_bytes = group_bytes(w.type, w.cols),
+          .layout = format.packing.codes ? &format.packing.layout : nullptr,
+          .read_header = layout::header_reader()};
 }
 
 }  // namespace
@@ -32,11 +32,16 @@ void few(const Share& share) {
 void matmul(const Matrix& w, const Activation& x, const Output& out, int64_t group_begin,
             int64_t group_end) {
   STRATA_CHECK(group_begin >= 0 && group_end <= w.groups());
+  const Share share = share_of(w, x, out, group_begin, group_end);
   const bool quantised = info(w.type).quantised;
-  const Share share{w, x, out, group_begin, group_end};
   if (quantised && x.records) return x.tokens <= kFewTokens ? few(share) : many(share);
   STRATA_CHECK(x.f32);
   return !quantised && x.tokens <= kFewFloatTokens ? few_float(share) : many_float(share);
+}
+
+void unpack_row(const Matrix& w, int64_t row, float* out) {
+  STRATA_CHECK(row >= 0 && row < w.rows);
+  unpack_row(share_of(w, {}, {}, 0, w.groups()), row, out);
 }
 
 }  // namespace strata::kernel

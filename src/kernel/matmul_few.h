@@ -36,20 +36,21 @@ template <int chains, bool high_in_place> STRATA_INLINE I total(const I (&acc)[c
 }
 
 // 16 rows times M tokens of one tile.
-template <Type type, int M>
+template <Coding coding, int M>
 static __attribute__((noinline)) void few_group(const Share& s, int64_t g, int token) {
-  constexpr Layout l = layout::layout_of(type);
-  constexpr int subs = kBlock / l.sub, steps = 8 / subs;
-  constexpr bool small = l.bits < 8 && !l.codebook;
+  constexpr Codes c = layout::codes_of(coding);
+  constexpr int subs = kBlock / c.sub, steps = 8 / subs;
+  constexpr bool small = c.bits < 8 && !c.codebook;
   // Short chains: a core's scheduler holds too few blocks to hide long ones.
   constexpr int chains = M == 1 ? steps / 2 : M == 2 ? 2 : 1;
-  constexpr bool high_in_place = M == 1 && l.bits == 4 && small && subs == 1 && kHasInt8Dot;
+  constexpr bool high_in_place = M == 1 && c.bits == 4 && small && subs == 1 && kHasInt8Dot;
   // From about three tokens the scheduler fills up with what waits for a line, too early to have
   // asked for enough others. All lines or none: a header left out costs a full miss each span.
-  constexpr int ahead = M >= (l.bits < 8 ? 3 : 4) ? 16384 : 0;
-  alignas(64) float scale[kSpanBlocks * subs * 16], min[l.min ? kSpanBlocks * subs * 16 : 1];
+  constexpr int ahead = M >= (c.bits < 8 ? 3 : 4) ? 16384 : 0;
+  alignas(64) float scale[kSpanBlocks * subs * 16], min[c.min ? kSpanBlocks * subs * 16 : 1];
 
   const uint8_t* p = s.group(g);
+  const I book = codebook<coding>(*s.layout);
   const int first_of_tile = token / kTileTokens * kTileTokens, after = s.x.tokens - first_of_tile;
   const int step = after < kTileTokens ? after : kTileTokens;
   const Record* x = s.x.records + record_offset(s.w.cols, first_of_tile) + (token - first_of_tile);
@@ -58,42 +59,42 @@ static __attribute__((noinline)) void few_group(const Share& s, int64_t g, int t
   for (int64_t col = 0; col < s.w.cols; col += kSpan) {
     const int64_t left = (s.w.cols - col) / kBlock;
     const int blocks = left < kSpanBlocks ? int(left) : kSpanBlocks;
+    const size_t header = header_bytes(*s.layout, blocks);
     if constexpr (ahead > 0)
-      for (size_t i = 0; i < header_bytes(l.header, blocks); i += kLine)
-        __builtin_prefetch(p + ahead + i, 0, 2);
-    Head<l.header>::unpack(p, blocks, scale, min, 16);
-    p += header_bytes(l.header, blocks);
+      for (size_t i = 0; i < header; i += kLine) __builtin_prefetch(p + ahead + i, 0, 2);
+    s.read_header(*s.layout, p, blocks, scale, min, kGroupRows);
+    p += header;
 
     const Record* first = x;
     F f[M];
     STRATA_UNROLL for (int m = 0; m < M; m++) f[m] = F::zero();
-    for (int b = 0; b < blocks; b++, x += step, p += l.bits * kLine) {
+    for (int b = 0; b < blocks; b++, x += step, p += c.bits * kLine) {
       if constexpr (ahead > 0)
-        STRATA_UNROLL for (int i = 0; i < l.bits; i++)
+        STRATA_UNROLL for (int i = 0; i < c.bits; i++)
           __builtin_prefetch(p + ahead + i * kLine, 0, 2);
       I u[8];
       if constexpr (high_in_place) nibbles_in_place(p, u);
-      else unpack_block<type>(p, u);
+      else unpack_block<coding>(p, book, u);
       STRATA_UNROLL for (int sub = 0; sub < subs; sub++) {
         I acc[M][chains];
         STRATA_UNROLL for (int m = 0; m < M; m++) {
           acc[m][0] = I::zero();
-          if constexpr (!l.min) acc[m][0] = shl32<log2(l.offset)>(negative_sum<subs>(x[m], sub));
+          if constexpr (!c.min) acc[m][0] = shl32<log2(c.offset)>(negative_sum<subs>(x[m], sub));
           STRATA_UNROLL for (int i = 1; i < chains; i++) acc[m][i] = I::zero();
         }
         STRATA_UNROLL for (int j = 0; j < steps; j++)
           STRATA_UNROLL for (int m = 0; m < M; m++) {
             const int8_t* q = x[m].q + 4 * (sub * steps + j);
             I& a = acc[m][j * chains / steps];
-            a = small ? dot4_small_bcast(a, u[sub * steps + j], q)
-                      : dot4_bcast(a, u[sub * steps + j], q);
+            a = small && !high_in_place ? dot4_small_bcast(a, u[sub * steps + j], q)
+                                        : dot4_bcast(a, u[sub * steps + j], q);
           }
         STRATA_UNROLL for (int m = 0; m < M; m++) acc[m][0] = total<chains, high_in_place>(acc[m]);
         const I scales = I::load(scale + (b * subs + sub) * 16);
         STRATA_UNROLL for (int m = 0; m < M; m++) {
           const I exponent = I::broadcast4(&x[m].exponent);
           f[m] = fma(to_f(acc[m][0]), as_f(add32(scales, exponent)), f[m]);
-          if constexpr (l.min) {
+          if constexpr (c.min) {
             const F sum = as_f(add32(as_i(to_f(negative_sum<subs>(x[m], sub))), exponent));
             f[m] = fma(sum, F::load(min + (b * subs + sub) * 16), f[m]);
           }
@@ -105,16 +106,16 @@ static __attribute__((noinline)) void few_group(const Share& s, int64_t g, int t
   STRATA_UNROLL for (int m = 0; m < M; m++) put(s, g, token + m, y[m]);
 }
 
-template <Type type, int M = kFewAtOnce>
+template <Coding coding, int M = kFewAtOnce>
 static void few_tokens(const Share& s, int64_t g, int token, int n) {
-  if (n >= M) return few_group<type, M>(s, g, token);
-  if constexpr (M > 1) few_tokens<type, M - 1>(s, g, token, n);
+  if (n >= M) return few_group<coding, M>(s, g, token);
+  if constexpr (M > 1) few_tokens<coding, M - 1>(s, g, token, n);
 }
 
-template <Type type> static void few(const Share& s) {
+template <Coding coding> static void few(const Share& s) {
   for (int64_t g = s.group_begin; g < s.group_end; g++)
     for (int t = 0; t < s.x.tokens; t += kFewAtOnce)
-      few_tokens<type>(s, g, t, s.x.tokens - t);
+      few_tokens<coding>(s, g, t, s.x.tokens - t);
 }
 
 }  // namespace strata::kernel::STRATA_ISA

@@ -32,86 +32,118 @@ static constexpr int kFewAtOnce = kRegisters >= 32 ? kTileTokens : kRegisters >=
 // ---- any stored type as floats [column][16]
 
 /// 32 columns of codes times their scales.
-template <Type type>
-static void block_floats(const uint8_t* p, const float* scale, const float* min, float* out) {
-  constexpr Layout l = layout::layout_of(type);
-  constexpr int steps = l.sub / 4;
+template <Coding coding>
+static void block_floats(const uint8_t* p, I book, const float* scale, const float* min,
+                         float* out) {
+  constexpr Codes c = layout::codes_of(coding);
+  constexpr int steps = c.sub / 4;
   const I low = I::set1(255);
   I u[8];
-  unpack_block<type>(p, u);
+  unpack_block<coding>(p, book, u);
   STRATA_UNROLL for (int j = 0; j < 8; j++, out += 4 * kGroupRows) {
     const F d = F::load(scale + j / steps * 16);
     const I code[4] = {u[j] & low, shr32<8>(u[j]) & low, shr32<16>(u[j]) & low, shr32<24>(u[j])};
     STRATA_UNROLL for (int i = 0; i < 4; i++) {
       F v;
-      if constexpr (l.min) v = d * to_f(code[i]) - F::load(min + j / steps * 16);
-      else v = d * to_f(sub32(code[i], I::set1(l.offset)));
+      if constexpr (c.min) v = d * to_f(code[i]) - F::load(min + j / steps * 16);
+      else v = d * to_f(sub32(code[i], I::set1(c.offset)));
       v.store(out + i * kGroupRows);
     }
   }
 }
 
 /// Columns [col, col + n) of a packed group; n <= FloatScratch::kCols, inside one span.
+template <Coding coding>
+static void span_floats(const Share& s, const uint8_t* p, int64_t col, int n, float* out) {
+  constexpr Codes c = layout::codes_of(coding);
+  constexpr int subs = kBlock / c.sub;
+  const int64_t span = col / kSpan, left = (s.w.cols - span * kSpan) / kBlock;
+  const int blocks = left < kSpanBlocks ? int(left) : kSpanBlocks;
+  alignas(64) float scale[kSpanBlocks * subs * 16], min[kSpanBlocks * subs * 16];
+  p += span * span_bytes(*s.layout, kSpanBlocks);
+  s.read_header(*s.layout, p, blocks, scale, min, kGroupRows);
+  p += header_bytes(*s.layout, blocks);
+  const I book = codebook<coding>(*s.layout);
+  for (int b = int(col % kSpan) / kBlock; n > 0; b++, n -= kBlock, out += kBlock * 16)
+    block_floats<coding>(p + b * c.bits * kLine, book, scale + b * subs * 16, min + b * subs * 16,
+                         out);
+}
+
+/// Byte i of each lane, a number of eight bits with `mantissa` of them, times 2^-120 (E5M2: 2^-112):
+/// its bits at the place of a float's.
+template <int mantissa, int i> STRATA_INLINE F f8_bits(I v) {
+  constexpr int down = mantissa == 3 ? 4 : 3;
+  const I keep = I::set1(mantissa == 3 ? int32_t(0x87f00000) : int32_t(0x8fe00000));
+  return as_f(sar32<down>(shl32<24 - 8 * i>(v)) & keep);
+}
+template <int mantissa> STRATA_INLINE void f8_four(const uint8_t* p, int j, F (&w)[4]) {
+  const F one = F::set1(mantissa == 3 ? 0x1p120f : 0x1p112f);
+  const I v = line(p, j);
+  w[0] = f8_bits<mantissa, 0>(v) * one;
+  w[1] = f8_bits<mantissa, 1>(v) * one;
+  w[2] = f8_bits<mantissa, 2>(v) * one;
+  w[3] = f8_bits<mantissa, 3>(v) * one;
+}
+
+/// As span_floats.
+template <int mantissa>
+static void f8_floats(const Share& s, const uint8_t* p, int64_t col, int n, float* out) {
+  const int64_t span = col / kSpan, left = (s.w.cols - span * kSpan) / kBlock;
+  const int blocks = left < kSpanBlocks ? int(left) : kSpanBlocks;
+  alignas(64) float scale[kSpanBlocks * 16];
+  p += span * span_bytes(*s.layout, kSpanBlocks);
+  s.read_header(*s.layout, p, blocks, scale, nullptr, kGroupRows);
+  p += header_bytes(*s.layout, blocks);
+  for (int b = int(col % kSpan) / kBlock; n > 0; b++, n -= kBlock) {
+    const F d = F::load(scale + b * 16);
+    for (int j = 0; j < 8; j++) {
+      F w[4];
+      f8_four<mantissa>(p + b * 8 * kLine, j, w);
+      STRATA_UNROLL for (int i = 0; i < 4; i++, out += kGroupRows) (w[i] * d).store(out);
+    }
+  }
+}
+
 template <Type type>
-static void floats(const uint8_t* p, int64_t cols, int64_t col, int n, float* out) {
-  constexpr Layout l = layout::layout_of(type);
+static void floats(const Share&, const uint8_t* p, int64_t col, int n, float* out) {
   if constexpr (type == Type::f32) {
     const float* from = reinterpret_cast<const float*>(p) + col * 16;
     for (int k = 0; k < n; k++) F::load(from + k * 16).store(out + k * 16);
   } else if constexpr (type == Type::f16) {
     for (int k = 0; k < n; k++) half16(p + (col + k) * 32).store(out + k * 16);
-  } else if constexpr (type == Type::bf16) {
+  } else {
     const I top = I::set1(int32_t(0xffff0000));
     for (int k = 0; k < n; k++) {
       const I v = line(p + (col + k) / 2 * kLine, 0);
       as_f((col + k) % 2 ? v & top : shl32<16>(v)).store(out + k * 16);
     }
-  } else {
-    constexpr int subs = kBlock / l.sub;
-    const int64_t span = col / kSpan, left = (cols - span * kSpan) / kBlock;
-    const int blocks = left < kSpanBlocks ? int(left) : kSpanBlocks;
-    alignas(64) float scale[kSpanBlocks * subs * 16], min[kSpanBlocks * subs * 16];
-    p += span * span_bytes(l, kSpanBlocks);
-    Head<l.header>::unpack(p, blocks, scale, min, 16);
-    p += header_bytes(l.header, blocks);
-    for (int b = int(col % kSpan) / kBlock; n > 0; b++, n -= kBlock, out += kBlock * 16)
-      block_floats<type>(p + b * l.bits * kLine, scale + b * subs * 16, min + b * subs * 16, out);
   }
 }
 
-using Floats = void (*)(const uint8_t* p, int64_t cols, int64_t col, int n, float* out);
+using Floats = void (*)(const Share& s, const uint8_t* group, int64_t col, int n, float* out);
 
-static Floats floats_of(Type type) {
-  switch (type) {
-#define STRATA_TYPE(t) \
-  case Type::t: return &floats<Type::t>;
-    STRATA_TYPE(f32)
-    STRATA_TYPE(f16)
-    STRATA_TYPE(bf16)
-    STRATA_TYPE(q8_0)
-    STRATA_TYPE(q4_0)
-    STRATA_TYPE(q4_1)
-    STRATA_TYPE(q5_0)
-    STRATA_TYPE(q5_1)
-    STRATA_TYPE(q2_k)
-    STRATA_TYPE(q3_k)
-    STRATA_TYPE(q4_k)
-    STRATA_TYPE(q5_k)
-    STRATA_TYPE(q6_k)
-    STRATA_TYPE(iq4_nl)
-    STRATA_TYPE(iq4_xs)
-#undef STRATA_TYPE
+static Floats floats_of(const Share& s) {
+  if (!s.layout)
+    return s.w.type == Type::f32 ? &floats<Type::f32>
+           : s.w.type == Type::f16 ? &floats<Type::f16>
+                                   : &floats<Type::bf16>;
+  if (s.w.type == Type::f8_e4m3) return &f8_floats<3>;
+  if (s.w.type == Type::f8_e5m2) return &f8_floats<2>;
+  switch (s.layout->coding) {
+#define STRATA_CODING(name, codes) \
+  case Coding::name: return &span_floats<Coding::name>;
+    STRATA_CODINGS(STRATA_CODING)
+#undef STRATA_CODING
   }
   return nullptr;
 }
 
-static void row_floats(const Matrix& w, int64_t row, FloatScratch& scratch, float* out) {
-  const Floats get = floats_of(w.type);
-  const uint8_t* p = w.data + size_t(row / kGroupRows) * group_bytes(w.type, w.cols);
-  for (int64_t col = 0; col < w.cols; col += FloatScratch::kCols) {
-    const int64_t left = w.cols - col;
+static void row_floats(const Share& s, int64_t row, FloatScratch& scratch, float* out) {
+  const Floats get = floats_of(s);
+  for (int64_t col = 0; col < s.w.cols; col += FloatScratch::kCols) {
+    const int64_t left = s.w.cols - col;
     const int n = left < FloatScratch::kCols ? int(left) : FloatScratch::kCols;
-    get(p, w.cols, col, n, scratch.w[0]);
+    get(s, s.group(row / kGroupRows), col, n, scratch.w[0]);
     for (int k = 0; k < n; k++) out[col + k] = scratch.w[0][k * kGroupRows + row % kGroupRows];
   }
 }
@@ -154,7 +186,7 @@ static void tile_of(int tokens, const float* const* w, const float* x, int64_t s
 }
 
 static void many_float(const Share& s, FloatScratch& scratch) {
-  const Floats get = floats_of(s.w.type);
+  const Floats get = floats_of(s);
   const bool direct = s.w.type == Type::f32;
   const int64_t cols = s.w.cols;
   const int block = token_block(s.x.tokens, cols * 4, 8 * kTileTokens);
@@ -170,7 +202,7 @@ static void many_float(const Share& s, FloatScratch& scratch) {
           // A panel of one group computes the same one twice.
           const uint8_t* p = s.group(i < groups ? g + i : g);
           w[i] = direct ? reinterpret_cast<const float*>(p) + col * kGroupRows : scratch.w[i];
-          if (!direct) get(p, cols, col, n, scratch.w[i]);
+          if (!direct) get(s, p, col, n, scratch.w[i]);
         }
         for (int t = t0; t < t1; t += kTileM)
           for (int i = 0; i < groups; i += kTileGroups)
@@ -239,16 +271,61 @@ static __attribute__((noinline)) void few_group(const Share& s, int64_t g, int t
     }
   }
   alignas(64) float rest[4 * kGroupRows];
-  if (whole < s.w.cols) floats<type>(p, s.w.cols, whole, int(s.w.cols - whole), rest);
+  if (whole < s.w.cols) floats<type>(s, p, whole, int(s.w.cols - whole), rest);
   for (int64_t k = whole; k < s.w.cols; k++)
     STRATA_UNROLL for (int m = 0; m < M; m++)
       y[m] = fma(F::load(rest + (k - whole) * kGroupRows), F::set1(row[m][k]), y[m]);
   STRATA_UNROLL for (int m = 0; m < M; m++) put(s, g, token + m, y[m]);
 }
 
+/// Eight-bit floats: as above, with a scale for each block.
+template <int mantissa, int M>
+static __attribute__((noinline)) void few_f8_group(const Share& s, int64_t g, int token) {
+  constexpr int ahead = M >= 2 ? 16384 : 0;
+  constexpr int sums = 4 * M <= kRegisters / 2 ? 4 : 2 * M <= kRegisters / 2 ? 2 : 1;
+  alignas(64) float scale[kSpanBlocks * 16];
+  const uint8_t* p = s.group(g);
+  const float* row[M];
+  F y[M];
+  STRATA_UNROLL for (int m = 0; m < M; m++) {
+    row[m] = s.x.f32 + (token + m) * s.x.stride;
+    y[m] = F::zero();
+  }
+  for (int64_t col = 0; col < s.w.cols; col += kSpan) {
+    const int64_t left = (s.w.cols - col) / kBlock;
+    const int blocks = left < kSpanBlocks ? int(left) : kSpanBlocks;
+    s.read_header(*s.layout, p, blocks, scale, nullptr, kGroupRows);
+    p += header_bytes(*s.layout, blocks);
+    for (int b = 0; b < blocks; b++, p += 8 * kLine) {
+      const int64_t k = col + b * kBlock;
+      F acc[M][sums];
+      STRATA_UNROLL for (int m = 0; m < M; m++)
+        STRATA_UNROLL for (int i = 0; i < sums; i++) acc[m][i] = F::zero();
+      for (int j = 0; j < 8; j++) {
+        if constexpr (ahead > 0) __builtin_prefetch(p + j * kLine + ahead, 0, 2);
+        F w[4];
+        f8_four<mantissa>(p, j, w);
+        STRATA_UNROLL for (int i = 0; i < 4; i++)
+          STRATA_UNROLL for (int m = 0; m < M; m++)
+            acc[m][i % sums] = fma(w[i], F::set1(row[m][k + 4 * j + i]), acc[m][i % sums]);
+      }
+      STRATA_UNROLL for (int m = 0; m < M; m++) {
+        F sum = acc[m][0];
+        STRATA_UNROLL for (int i = 1; i < sums; i++) sum = sum + acc[m][i];
+        y[m] = fma(sum, F::load(scale + b * 16), y[m]);
+      }
+    }
+  }
+  STRATA_UNROLL for (int m = 0; m < M; m++) put(s, g, token + m, y[m]);
+}
+
 template <Type type, int M = kFewAtOnce>
 static void few_tokens(const Share& s, int64_t g, int token, int n) {
-  if (n >= M) return few_group<type, M>(s, g, token);
+  if (n >= M) {
+    if constexpr (type == Type::f8_e4m3) return few_f8_group<3, M>(s, g, token);
+    else if constexpr (type == Type::f8_e5m2) return few_f8_group<2, M>(s, g, token);
+    else return few_group<type, M>(s, g, token);
+  }
   if constexpr (M > 1) few_tokens<type, M - 1>(s, g, token, n);
 }
 
@@ -269,14 +346,16 @@ void few_float(const Share& share) {
     case Type::f32: return STRATA_PICK(few_float<Type::f32>)(share);
     case Type::f16: return STRATA_PICK(few_float<Type::f16>)(share);
     case Type::bf16: return STRATA_PICK(few_float<Type::bf16>)(share);
+    case Type::f8_e4m3: return STRATA_PICK(few_float<Type::f8_e4m3>)(share);
+    case Type::f8_e5m2: return STRATA_PICK(few_float<Type::f8_e5m2>)(share);
     default: STRATA_CHECK(false);
   }
 }
 
 void many_float(const Share& share) { STRATA_PICK(many_float)(share, scratch); }
 
-void unpack_row(const Matrix& w, int64_t row, float* out) {
-  STRATA_PICK(row_floats)(w, row, scratch, out);
+void unpack_row(const Share& share, int64_t row, float* out) {
+  STRATA_PICK(row_floats)(share, row, scratch, out);
 }
 
 }  // namespace strata::kernel

@@ -38,34 +38,38 @@ struct Shape {
   int subs = 1;
   bool min = false, wide = false;
 };
-constexpr Shape shape_of(Layout l) {
-  return {kBlock / l.sub, l.min, !l.min && (kHasInt8Dot || l.bits == 8 || l.codebook)};
+constexpr Shape shape_of(Codes c) {
+  return {kBlock / c.sub, c.min, !c.min && (kHasInt8Dot || c.bits == 8 || c.codebook)};
 }
 constexpr int offset_of(Shape shape) { return shape.min ? 0 : shape.wide ? 128 : 32; }
 
-// Unpacks `blocks` blocks (whole spans, but for the end of the row) of one group.
-template <Type type>
-static void unpack_panel(const uint8_t* p, int blocks, int group, ManyScratch& to) {
-  constexpr Layout l = layout::layout_of(type);
-  constexpr int subs = kBlock / l.sub, shift = offset_of(shape_of(l)) - l.offset;
+// Unpacks `blocks` blocks (whole spans, but for the end of the row) of one group; returns the end
+// of what it read.
+template <Coding coding>
+static const uint8_t* unpack_panel(const Share& s, const uint8_t* p, int blocks, int group,
+                                   ManyScratch& to) {
+  constexpr Codes c = layout::codes_of(coding);
+  constexpr int subs = kBlock / c.sub, shift = offset_of(shape_of(c)) - c.offset;
+  const I book = codebook<coding>(*s.layout);
   uint8_t* codes = to.codes + group * kLine;
   float* scale = to.scale + group * kGroupRows;
   float* min = to.min + group * kGroupRows;
   for (int b = 0; b < blocks; b += kSpanBlocks) {
     const int n = blocks - b < kSpanBlocks ? blocks - b : kSpanBlocks;
-    Head<l.header>::unpack(p, n, scale, min, kPanelRows);
-    p += header_bytes(l.header, n);
+    s.read_header(*s.layout, p, n, scale, min, kPanelRows);
+    p += header_bytes(*s.layout, n);
     scale += n * subs * kPanelRows;
     min += n * subs * kPanelRows;
-    for (int i = 0; i < n; i++, p += l.bits * kLine, codes += 8 * kPanelGroups * kLine) {
+    for (int i = 0; i < n; i++, p += c.bits * kLine, codes += 8 * kPanelGroups * kLine) {
       I u[8];
-      unpack_block<type>(p, u);
+      unpack_block<coding>(p, book, u);
       STRATA_UNROLL for (int j = 0; j < 8; j++) {
         if constexpr (shift != 0) u[j] = add8(u[j], I::set1_u8(uint8_t(shift)));
         u[j].store(codes + j * kPanelGroups * kLine);
       }
     }
   }
+  return p;
 }
 
 template <int subs> STRATA_INLINE I negative_sum(const Record& r, int sub) {
@@ -150,11 +154,9 @@ struct Ahead {
   }
 };
 
-template <Type type> static void many(const Share& s, ManyScratch& scratch) {
-  constexpr Layout l = layout::layout_of(type);
-  constexpr Shape shape = shape_of(l);
+template <Coding coding> static void many(const Share& s, ManyScratch& scratch) {
+  constexpr Shape shape = shape_of(layout::codes_of(coding));
   const int64_t row_blocks = s.w.cols / kBlock;
-  const size_t group_size = group_bytes(type, s.w.cols);
   const int block = token_block(s.x.tokens, row_blocks * int64_t(sizeof(Record)), 4 * kTileTokens);
   for (int t0 = 0; t0 < s.x.tokens; t0 += block) {
     const int t1 = t0 + block < s.x.tokens ? t0 + block : s.x.tokens;
@@ -165,14 +167,13 @@ template <Type type> static void many(const Share& s, ManyScratch& scratch) {
       for (int64_t b = 0; b < row_blocks; b += ManyScratch::kBlocks) {
         const int64_t left = row_blocks - b;
         const int n = left < ManyScratch::kBlocks ? int(left) : ManyScratch::kBlocks;
-        for (int i = 0; i < groups; i++) unpack_panel<type>(p + i * group_size, n, i, scratch);
-        p += n >= kSpanBlocks ? n / kSpanBlocks * span_bytes(l, kSpanBlocks) : 0;
-        if (n % kSpanBlocks) p += span_bytes(l, n % kSpanBlocks);
+        if (groups > 1) unpack_panel<coding>(s, p + s.group_bytes, n, 1, scratch);
+        p = unpack_panel<coding>(s, p, n, 0, scratch);
 
         Ahead ahead;
         const uint8_t* next = b + n < row_blocks ? p : s.group(g + kPanelGroups);
-        for (int i = 0; i < kPanelGroups; i++) ahead.p[i] = next + i * group_size;
-        ahead.bytes = ManyScratch::kBlocks / kSpanBlocks * span_bytes(l, kSpanBlocks);
+        for (int i = 0; i < kPanelGroups; i++) ahead.p[i] = next + i * s.group_bytes;
+        ahead.bytes = ManyScratch::kBlocks / kSpanBlocks * span_bytes(*s.layout, kSpanBlocks);
         ahead.step = (ahead.bytes / tiles + kLine - 1) / kLine * kLine;
         for (int t = t0; t < t1; t += kTileTokens) {
           const int tokens = t1 - t < kTileTokens ? t1 - t : kTileTokens;
@@ -199,27 +200,13 @@ namespace strata::kernel {
 static thread_local ManyScratch scratch;
 
 void many(const Share& share) {
-  switch (share.w.type) {
-#define STRATA_TYPE(t) \
-  case Type::t: return STRATA_PICK(many<Type::t>)(share, scratch);
-    STRATA_TYPE(q8_0)
-    STRATA_TYPE(q4_0)
-    STRATA_TYPE(q4_1)
-    STRATA_TYPE(q5_0)
-    STRATA_TYPE(q5_1)
-    STRATA_TYPE(q2_k)
-    STRATA_TYPE(q3_k)
-    STRATA_TYPE(q4_k)
-    STRATA_TYPE(q5_k)
-    STRATA_TYPE(q6_k)
-    STRATA_TYPE(iq4_nl)
-    STRATA_TYPE(iq4_xs)
-#undef STRATA_TYPE
-    case Type::f32:
-    case Type::f16:
-    case Type::bf16: break;
+  using layout::Coding;
+  switch (share.layout->coding) {
+#define STRATA_CODING(name, codes) \
+  case Coding::name: return STRATA_PICK(many<Coding::name>)(share, scratch);
+    STRATA_CODINGS(STRATA_CODING)
+#undef STRATA_CODING
   }
-  STRATA_CHECK(false);
 }
 
 }  // namespace strata::kernel

@@ -1,36 +1,30 @@
 // Random stored matrices that use every bit of every format.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
 #include <vector>
 
-#include "kernel/half.h"
+#include "kernel/layout/header.h"
 #include "kernel/matmul.h"
+#include "kernel/quant/format.h"
 
 namespace strata::kernel {
 
-/// Where a stored block keeps its f16 fields (-1: none) and which bytes are codes.
-struct BlockFields {
-  int scale, min;
-  int codes_begin, codes_end;
-};
-
-inline BlockFields fields(Type type) {
-  switch (type) {
-    case Type::q8_0: return {0, -1, 2, 34};
-    case Type::q4_0: return {0, -1, 2, 18};
-    case Type::q4_1: return {0, 2, 4, 20};
-    case Type::q5_0: return {0, -1, 2, 22};
-    case Type::q5_1: return {0, 2, 4, 24};
-    case Type::q2_k: return {80, 82, 16, 80};
-    case Type::q3_k: return {108, -1, 0, 96};
-    case Type::q4_k: return {0, 2, 16, 144};
-    case Type::q5_k: return {0, 2, 16, 176};
-    case Type::q6_k: return {208, -1, 0, 192};
-    case Type::iq4_nl: return {0, -1, 2, 18};
-    case Type::iq4_xs: return {0, -1, 8, 136};
-    default: return {-1, -1, 0, 0};
+/// Random bytes, block by block, with every block's values of a weight's size.
+inline void fill_blocks(Type type, std::mt19937& rng, std::vector<uint8_t>& stored) {
+  const TypeInfo& t = info(type);
+  std::vector<float> value(t.block);
+  for (size_t at = 0; at < stored.size(); at += t.bytes) {
+    for (;;) {
+      for (int i = 0; i < t.bytes; i++) stored[at + i] = uint8_t(rng());
+      to_f32(type, &stored[at], t.block, value.data());
+      float top = 0;
+      bool finite = true;
+      for (float v : value) finite &= std::isfinite(v), top = std::max(top, std::abs(v));
+      if (finite && top > 1e-4f && top < 10) break;
+    }
   }
 }
 
@@ -51,15 +45,7 @@ struct Sample {
         from_f32(type, row.data(), cols, stored.data() + r * row_bytes(type, cols));
       }
     } else {
-      for (uint8_t& b : stored) b = uint8_t(rng());
-      const BlockFields f = fields(type);
-      std::uniform_real_distribution<float> size(0.001f, 0.02f);
-      for (size_t at = 0; at < stored.size(); at += info(type).bytes)
-        for (int field : {f.scale, f.min})
-          if (field >= 0) {
-            const uint16_t h = half::to_f16(rng() % 4 ? size(rng) : -size(rng));
-            std::memcpy(&stored[at + field], &h, 2);
-          }
+      fill_blocks(type, rng, stored);
     }
     const size_t bytes = group_bytes(type, cols) * ((rows + kGroupRows - 1) / kGroupRows);
     packed_buffer.assign(bytes + 64, 0xa5);
@@ -78,17 +64,24 @@ struct Sample {
 
   /// |scale * code| + |offset or min| of each weight: what rounding errors are relative to.
   std::vector<float> magnitude(int64_t r) const {
-    std::vector<float> w = row(r), zero(cols);
-    if (info(type).quantised) {
-      std::vector<uint8_t> empty(stored.begin() + r * row_bytes(type, cols),
-                                 stored.begin() + (r + 1) * row_bytes(type, cols));
-      const BlockFields f = fields(type);
-      for (size_t at = 0; at < empty.size(); at += info(type).bytes)
-        std::memset(&empty[at + f.codes_begin], 0, f.codes_end - f.codes_begin);
-      to_f32(type, empty.data(), cols, zero.data());
+    std::vector<float> size = row(r);
+    for (float& w : size) w = std::abs(w);
+    if (!info(type).quantised) return size;
+    const layout::Layout& l = quant::format_of(type).packing.layout;
+    const layout::Codes c = layout::codes_of(l.coding);
+    const uint8_t* p = packed.data + r / kGroupRows * group_bytes(type, cols);
+    for (int64_t col = 0; col < cols; col += layout::kSpan) {
+      const int blocks = int(std::min<int64_t>(cols - col, layout::kSpan) / layout::kBlock);
+      float scale[16 * kGroupRows], min[16 * kGroupRows];
+      layout::header_reader()(l, p, blocks, scale, min, kGroupRows);
+      for (int k = 0; k < blocks * layout::kBlock; k++) {
+        const int64_t at = k / c.sub * kGroupRows + r % kGroupRows;
+        const float off = c.min ? std::abs(min[at]) : std::abs(scale[at]) * float(c.offset);
+        size[col + k] += 2 * off;   // |scale * code| is at most |weight| + off
+      }
+      p += layout::span_bytes(l, blocks);
     }
-    for (int64_t k = 0; k < cols; k++) w[k] = std::abs(w[k] - zero[k]) + std::abs(zero[k]);
-    return w;
+    return size;
   }
 };
 

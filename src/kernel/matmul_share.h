@@ -1,6 +1,6 @@
 // Inside of matmul: what its kernels share. Callers include matmul.h.
 #pragma once
-#include "kernel/layout/layout.h"
+#include "kernel/layout/header.h"
 #include "kernel/matmul.h"
 
 namespace strata::kernel {
@@ -11,7 +11,10 @@ struct Share {
   const Activation& x;
   const Output& out;
   int64_t group_begin, group_end;
-  const uint8_t* group(int64_t g) const { return w.data + size_t(g) * group_bytes(w.type, w.cols); }
+  size_t group_bytes;
+  const layout::Layout* layout;         // null: packed by column
+  layout::HeaderReader read_header;
+  const uint8_t* group(int64_t g) const { return w.data + size_t(g) * group_bytes; }
 };
 
 /// With records: up to this many tokens weights are unpacked in registers, tile after tile of the
@@ -20,16 +23,16 @@ inline constexpr int kFewTokens = 18;
 /// The same for float weights: a panel only saves reading activations again for each group.
 inline constexpr int kFewFloatTokens = 24;
 
-// int8 records, at most kFewTokens tokens. By family, so that they compile side by side.
-void few_simple(const Share& share);   // q8_0 q4_0 q4_1 q5_0 q5_1
-void few_k(const Share& share);        // q2_k q3_k q4_k
-void few_k_wide(const Share& share);   // q5_k q6_k
-void few_codebook(const Share& share); // iq4_nl iq4_xs
+// int8 records, at most kFewTokens tokens. By coding, so that they compile side by side.
+void few_narrow(const Share& share);   // up to three bits
+void few_four(const Share& share);     // four
+void few_wide(const Share& share);     // more
 // int8 records, any number of tokens.
 void many(const Share& share);
 // float activations: weights f32, f16, bf16 and few tokens; or anything.
 void few_float(const Share& share);
 void many_float(const Share& share);
+void unpack_row(const Share& share, int64_t row, float* out);
 
 /// A panel: two groups whose weights one thread unpacks and uses for a whole block of tokens.
 inline constexpr int kPanelGroups = 2;

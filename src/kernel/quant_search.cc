@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <vector>
 
 #include "kernel/half.h"
 
@@ -72,6 +74,20 @@ float search_symmetric(const float* x, int count, int n) {
     return std::nearbyint(std::clamp(v, float(-n), float(n - 1)));
   };
   return search(x, count, float(-n), kStep, code_of).d;
+}
+
+float search_ternary(const float* x, int count) {
+  std::vector<float> a(x, x + count);
+  for (float& v : a) v = std::fabs(v);
+  std::sort(a.begin(), a.end(), std::greater<>());
+  // With the k largest at +-d, d is their mean and the error falls by (their sum)^2 / k.
+  double sum = 0, best = 0;
+  float d = 0;
+  for (int k = 1; k <= count; ++k) {
+    sum += a[size_t(k - 1)];
+    if (sum * sum > best * k) best = sum * sum / k, d = float(sum / k);
+  }
+  return d;
 }
 
 int nearest_level(float x, const int8_t* levels, int n_level) {

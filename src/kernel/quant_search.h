@@ -19,6 +19,9 @@ int code(float x, float d, int low, int high);
 /// the code -n. 0 if all values are 0.
 float search_symmetric(const float* x, int count, int n);
 
+/// d of x ~= d t, t in {-1, 0, 1}: the least squares of all d.
+float search_ternary(const float* x, int count);
+
 /// d of x ~= d levels[q], levels ascending; of either sign.
 float search_levels(const float* x, int count, const int8_t* levels, int n_level);
 /// Index of the level nearest to x.

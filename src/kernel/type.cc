@@ -22,8 +22,6 @@ const Formats& formats() {
   return all;
 }
 
-const Format& format(Type type) { return *formats()[size_t(type)]; }
-
 char upper(char c) { return c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c; }
 
 bool same(std::string_view a, std::string_view b) {
@@ -33,7 +31,11 @@ bool same(std::string_view a, std::string_view b) {
   return true;
 }
 
+const Format& format(Type type) { return *formats()[size_t(type)]; }
+
 }  // namespace
+
+const Format& quant::format_of(Type type) { return format(type); }
 
 const TypeInfo& info(Type type) { return format(type); }
 
@@ -60,6 +62,8 @@ void to_f32(Type type, const void* row, int64_t n, float* out) {
   STRATA_CHECK(n % f.block == 0);
   f.to_f32(static_cast<const uint8_t*>(row), n / f.block, out);
 }
+
+bool has_quantiser(Type type) { return format(type).from_f32; }
 
 bool from_f32(Type type, const float* values, int64_t n, void* row) {
   const Format& f = format(type);

@@ -9,13 +9,16 @@ namespace strata::kernel {
 
 enum class Type : uint8_t {
   f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs,
+  q8_k, iq1_s, iq1_m, iq2_xxs, iq2_xs, iq2_s, iq3_xxs, iq3_s, tq1_0, tq2_0, q1_0, mxfp4, nvfp4,
+  i8, i4_32, i4_64, i4_128, f8_e4m3, f8_e5m2,   // other checkpoints' layouts, see repack.h
 };
-inline constexpr int kTypeCount = 15;
+inline constexpr int kTypeCount = 34;
 
 struct TypeInfo {
   std::string_view name;   // "Q4_K", as in GGUF
   Type type;
-  int ggml_id;             // the number in a GGUF file
+  int ggml_id;             // the number in a GGUF file; ours alone from 1000 on
+  int file_type;           // GGUF's general.file_type of a model mostly of this type
   int block;               // elements a block
   int bytes;               // bytes a block, as stored in the file
   bool quantised;          // block format with a scale: takes int8 activations in fast precision
@@ -31,8 +34,11 @@ size_t row_bytes(Type type, int64_t cols);
 /// out[i] = the stored row's value i, exact in f32. `n` a multiple of the block.
 void to_f32(Type type, const void* row, int64_t n, float* out);
 
-/// Reference quantiser (least squares, no importance matrix) for the formats that have one:
-/// f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, iq4_nl. False for the others.
+/// Has the type a quantiser? Not those that are of little use without an importance matrix: q2_k,
+/// q3_k and iq1_* to iq3_*.
+bool has_quantiser(Type type);
+/// Reference quantiser (least squares, no importance matrix). False, and nothing written, for a type
+/// without one.
 /// In block formats NaN and infinities count as 0.
 bool from_f32(Type type, const float* values, int64_t n, void* row);
 

@@ -7,7 +7,8 @@
 NAME.bin     stored blocks of random bytes (scales sane), then the floats that gguf-py reads in them
 values.bin   4096 floats, heavy-tailed like the rows of a weight matrix
 error.txt    NAME and the root mean square error of ggml's own quantiser over values.bin (no
-             importance matrix); left alone without the library
+             importance matrix); left alone without the library, which also reads what gguf-py does
+             not (Q8_K, Q1_0)
 """
 import ctypes
 import pathlib
@@ -21,9 +22,12 @@ OUT = pathlib.Path(__file__).resolve().parents[2] / "tests/golden/quant"
 SCALES = {
     "Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q2_K": [80, 82],
     "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0], "IQ4_XS": [0],
-    "F16": [], "BF16": [],
+    "F16": [], "BF16": [], "IQ1_S": [0], "IQ2_XXS": [0], "IQ2_XS": [0], "IQ2_S": [0],
+    "IQ3_XXS": [0], "IQ3_S": [0], "TQ1_0": [52], "TQ2_0": [64], "Q1_0": [0], "IQ1_M": [],
+    "Q8_K": [], "MXFP4": [], "NVFP4": [],
 }
-SEARCHED = ["Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL"]
+SEARCHED = ["Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL",
+            "IQ4_XS", "TQ1_0", "TQ2_0", "Q1_0", "MXFP4", "NVFP4"]
 
 
 def stored(rng, name):
@@ -38,7 +42,29 @@ def stored(rng, name):
     for at in SCALES[name]:
         d = rng.uniform(0.001, 0.1, len(blocks)) * rng.choice([-1, 1], len(blocks))
         blocks[:, at:at + 2] = d.astype(np.float16).view(np.uint8).reshape(-1, 2)
+    if name == "Q8_K":
+        blocks[:, :4] = rng.uniform(0.001, 0.1, len(blocks)).astype(np.float32).view(np.uint8).reshape(-1, 4)
+    if name == "MXFP4":
+        blocks[:, 0] = rng.integers(100, 140, len(blocks))
+    if name == "IQ1_M":  # the scale's nibbles lie on top of four words
+        d = rng.uniform(0.001, 0.1, len(blocks)).astype(np.float16).view(np.uint16)
+        for i in range(4):
+            blocks[:, 49 + 2 * i] = blocks[:, 49 + 2 * i] & 15 | (d >> 4 * i & 15) << 4
     return blocks.reshape(1, -1)
+
+
+def read(library, name, raw):
+    """The floats of stored blocks: gguf-py's reader, or ggml's where it has none."""
+    kind = gguf.GGMLQuantizationType[name]
+    try:
+        return gguf.quants.dequantize(raw, kind)
+    except NotImplementedError:
+        block, size = gguf.GGML_QUANT_SIZES[kind]
+        out = np.zeros(raw.size // size * block, np.float32)
+        reader = getattr(library, f"dequantize_row_{name.lower().replace('q8_k', 'q8_K')}")
+        reader(raw.ctypes.data_as(ctypes.c_void_p), out.ctypes.data_as(ctypes.c_void_p),
+               ctypes.c_int64(out.size))
+        return out
 
 
 def ggml_error(library, name, values):
@@ -49,21 +75,21 @@ def ggml_error(library, name, values):
         ctypes.c_int(int(kind)), values.ctypes.data_as(ctypes.c_void_p),
         out.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(0), ctypes.c_int64(1),
         ctypes.c_int64(len(values)), None)
-    back = gguf.quants.dequantize(out.reshape(1, -1), kind).reshape(-1)
+    back = read(library, name, out.reshape(1, -1)).reshape(-1)
     return float(np.sqrt(np.mean((back.astype(np.float64) - values) ** 2)))
 
 
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(20240607)
+    library = ctypes.CDLL(sys.argv[1]) if len(sys.argv) > 1 else None
     for name in SCALES:
         raw = stored(rng, name)
-        floats = gguf.quants.dequantize(raw, gguf.GGMLQuantizationType[name])
+        floats = read(library, name, raw)
         (OUT / f"{name}.bin").write_bytes(raw.tobytes() + floats.astype("<f4").tobytes())
     values = (rng.standard_t(5, 4096) * 0.02).astype("<f4")
     (OUT / "values.bin").write_bytes(values.tobytes())
-    if len(sys.argv) > 1:
-        library = ctypes.CDLL(sys.argv[1])
+    if library:
         lines = [f"{name} {ggml_error(library, name, values):.6e}\n" for name in SEARCHED]
         (OUT / "error.txt").write_text("".join(lines))
 

@@ -1,18 +1,14 @@
-// Reads packed spans (layout.h) into vectors: lane r belongs to row r of the group. No include
+// Reads packed codes (layout.h) into vectors: lane r belongs to row r of the group. No include
 // guard: once per instruction set, between isa.h and the kernel's own code.
+#include "kernel/layout/line.h"
 namespace strata::kernel::STRATA_ISA {
 
-using layout::Header;
+using layout::Codes;
+using layout::Coding;
 using layout::kBlock;
-using layout::kLine;
 using layout::kSpan;
 using layout::kSpanBlocks;
 using layout::Layout;
-
-STRATA_INLINE I line(const uint8_t* p, int i) { return I::load_once(p + i * kLine); }
-STRATA_INLINE F half16(const uint8_t* p) {
-  return F::load_f16(reinterpret_cast<const uint16_t*>(p));
-}
 
 // ---- codes: `bits` lines hold the 32 codes of 16 rows; u[s] is columns 4 s .. 4 s + 3 as bytes.
 // Lines are read in order. 32-bit shifts serve where a mask drops what came from the next byte.
@@ -95,110 +91,18 @@ template <> struct Code<8> {
   }
 };
 
+/// What the codes of a layout stand for; unused without a codebook.
+template <Coding coding> STRATA_INLINE I codebook(const Layout& l) {
+  if constexpr (layout::codes_of(coding).codebook) return I::broadcast16(l.codebook);
+  return I::zero();
+}
+
 /// The unsigned codes of one block.
-template <Type type> STRATA_INLINE void unpack_block(const uint8_t* p, I (&u)[8]) {
-  constexpr Layout l = layout::layout_of(type);
-  Code<l.bits>::unpack(p, u);
-  if constexpr (l.codebook) {
-    const I table = I::broadcast16(layout::kCodebook);
-    STRATA_UNROLL for (int j = 0; j < 8; j++) u[j] = lookup16(table, u[j]);
-  }
+template <Coding coding> STRATA_INLINE void unpack_block(const uint8_t* p, I book, I (&u)[8]) {
+  constexpr Codes c = layout::codes_of(coding);
+  Code<c.bits>::unpack(p, u);
+  if constexpr (c.codebook)
+    STRATA_UNROLL for (int j = 0; j < 8; j++) u[j] = lookup16(book, u[j]);
 }
-
-// ---- headers: scale[i * step], min[i * step] (16 floats each) of every 32 or 16 columns i.
-
-template <Header header> struct Head;
-
-template <> struct Head<Header::half> {
-  STRATA_INLINE void unpack(const uint8_t* p, int blocks, float* scale, float*, int step) {
-    for (int b = 0; b < blocks; b++) half16(p + 32 * b).store(scale + b * step);
-  }
-};
-
-template <> struct Head<Header::half_min> {
-  STRATA_INLINE void unpack(const uint8_t* p, int blocks, float* scale, float* min, int step) {
-    for (int b = 0; b < blocks; b++) {
-      half16(p + kLine * b).store(scale + b * step);
-      half16(p + kLine * b + 32).store(min + b * step);
-    }
-  }
-};
-
-template <> struct Head<Header::k2> {
-  STRATA_INLINE void unpack(const uint8_t* p, int, float* scale, float* min, int step) {
-    const F d = half16(p), d_min = half16(p + 32);
-    const I low = I::set1(15);
-    for (int l = 0; l < 4; l++) {
-      I v = line(p, 1 + l);
-      STRATA_UNROLL for (int i = 4 * l; i < 4 * l + 4; i++, v = shr32<8>(v)) {
-        (d * to_f(v & low)).store(scale + i * step);
-        (d_min * to_f(shr32<4>(v) & low)).store(min + i * step);
-      }
-    }
-  }
-};
-
-/// The sixteen 6-bit fields of lines 1 to 3.
-STRATA_INLINE void six_bit_fields(const uint8_t* p, I (&field)[16]) {
-  const I mask = I::set1(63);
-  STRATA_UNROLL for (int l = 0; l < 3; l++) {
-    const I v = line(p, 1 + l);
-    field[5 * l] = v & mask;
-    field[5 * l + 1] = shr32<6>(v) & mask;
-    field[5 * l + 2] = shr32<12>(v) & mask;
-    field[5 * l + 3] = shr32<18>(v) & mask;
-    field[5 * l + 4] = shr32<24>(v) & mask;
-    const I top = shr32<30>(v);
-    field[15] = l == 0 ? top : l == 1 ? field[15] | shl32<2>(top) : field[15] | shl32<4>(top);
-  }
-}
-
-template <> struct Head<Header::k3> {
-  STRATA_INLINE void unpack(const uint8_t* p, int, float* scale, float*, int step) {
-    const F d = half16(p);
-    I field[16];
-    six_bit_fields(p, field);
-    STRATA_UNROLL for (int i = 0; i < 16; i++)
-      (d * to_f(sub32(field[i], I::set1(32)))).store(scale + i * step);
-  }
-};
-
-template <> struct Head<Header::k4> {
-  STRATA_INLINE void unpack(const uint8_t* p, int, float* scale, float* min, int step) {
-    const F d = half16(p), d_min = half16(p + 32);
-    I field[16];
-    six_bit_fields(p, field);
-    STRATA_UNROLL for (int i = 0; i < 8; i++) {
-      (d * to_f(field[i])).store(scale + i * step);
-      (d_min * to_f(field[8 + i])).store(min + i * step);
-    }
-  }
-};
-
-template <> struct Head<Header::k6> {
-  STRATA_INLINE void unpack(const uint8_t* p, int, float* scale, float*, int step) {
-    const F d = half16(p);
-    for (int l = 0; l < 4; l++) {
-      I v = line(p, 1 + l);
-      STRATA_UNROLL for (int i = 4 * l; i < 4 * l + 4; i++, v = shr32<8>(v))
-        (d * to_f(sar32<24>(shl32<24>(v)))).store(scale + i * step);
-    }
-  }
-};
-
-template <> struct Head<Header::iq4> {
-  STRATA_INLINE void unpack(const uint8_t* p, int, float* scale, float*, int step) {
-    const F d = half16(p);
-    // A bf16 load widens 16 bits to 32, which also serves for integers.
-    I high = shr32<16>(as_i(F::load_bf16(reinterpret_cast<const uint16_t*>(p + 32))));
-    I low = line(p, 1);
-    STRATA_UNROLL for (int b = 0; b < kSpanBlocks; b++) {
-      const I s = (low & I::set1(15)) | shl32<4>(high & I::set1(3));
-      (d * to_f(sub32(s, I::set1(32)))).store(scale + b * step);
-      low = shr32<4>(low);
-      high = shr32<2>(high);
-    }
-  }
-};
 
 }  // namespace strata::kernel::STRATA_ISA

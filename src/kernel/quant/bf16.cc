@@ -11,7 +11,7 @@ void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
   for (int64_t i = 0; i < blocks; ++i) write(half::to_bf16(values[i]), stored, i);
 }
 
-const FormatFile file({{"BF16", Type::bf16, 30, 1, 2, false}, to_f32, from_f32});
+const FormatFile file({{"BF16", Type::bf16, 30, 32, 1, 2, false}, to_f32, from_f32});
 
 }  // namespace
 }  // namespace strata::kernel::quant

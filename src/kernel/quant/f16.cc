@@ -11,7 +11,7 @@ void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
   for (int64_t i = 0; i < blocks; ++i) write(half::to_f16(values[i]), stored, i);
 }
 
-const FormatFile file({{"F16", Type::f16, 1, 1, 2, false}, to_f32, from_f32});
+const FormatFile file({{"F16", Type::f16, 1, 1, 1, 2, false}, to_f32, from_f32});
 
 }  // namespace
 }  // namespace strata::kernel::quant

@@ -1,8 +1,16 @@
 #include "kernel/quant/format.h"
+#include "kernel/quant/levels.h"
 #include "kernel/quant_search.h"
 
 namespace strata::kernel::quant {
 namespace {
+
+/// x[i] = d kIq4Values[q]; nibbles as in Q4_0.
+struct IQ4_NL {
+  uint16_t d;
+  uint8_t q[16];
+};
+static_assert(sizeof(IQ4_NL) == 18);
 
 void to_f32(const uint8_t* stored, int64_t blocks, float* out) {
   for (int64_t b = 0; b < blocks; ++b, out += 32) {
@@ -27,7 +35,20 @@ void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
   }
 }
 
-const FormatFile file({{"IQ4_NL", Type::iq4_nl, 20, 32, 18, true}, to_f32, from_f32});
+void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
+  for (int b = 0; b < blocks; ++b) {
+    const auto block = read<IQ4_NL>(span, b);
+    nibble_words(block.q, u[b]);
+  }
+}
+
+void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
+  for (int b = 0; b < blocks; ++b) to.half(32 * b, read<IQ4_NL>(span, b).d);
+}
+
+const FormatFile file({{"IQ4_NL", Type::iq4_nl, 20, 25, 32, 18, true},
+                       to_f32, from_f32,
+                       {{layout::Coding::u4_book, layout::Header::half, kIq4Book.value}, codes, scales}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

@@ -4,6 +4,13 @@
 namespace strata::kernel::quant {
 namespace {
 
+/// x[i] = d (q - 8); q of value i < 16 is the low nibble of byte i, of value 16 + i the high one.
+struct Q4_0 {
+  uint16_t d;
+  uint8_t q[16];
+};
+static_assert(sizeof(Q4_0) == 18);
+
 void to_f32(const uint8_t* stored, int64_t blocks, float* out) {
   for (int64_t b = 0; b < blocks; ++b, out += 32) {
     const auto block = read<Q4_0>(stored, b);
@@ -26,7 +33,20 @@ void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
   }
 }
 
-const FormatFile file({{"Q4_0", Type::q4_0, 2, 32, 18, true}, to_f32, from_f32});
+void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
+  for (int b = 0; b < blocks; ++b) {
+    const auto block = read<Q4_0>(span, b);
+    nibble_words(block.q, u[b]);
+  }
+}
+
+void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
+  for (int b = 0; b < blocks; ++b) to.half(32 * b, read<Q4_0>(span, b).d);
+}
+
+const FormatFile file({{"Q4_0", Type::q4_0, 2, 2, 32, 18, true},
+                       to_f32, from_f32,
+                       {{layout::Coding::u4, layout::Header::half}, codes, scales}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

@@ -4,6 +4,13 @@
 namespace strata::kernel::quant {
 namespace {
 
+/// x[i] = d q + m; nibbles as in Q4_0.
+struct Q4_1 {
+  uint16_t d, m;
+  uint8_t q[16];
+};
+static_assert(sizeof(Q4_1) == 20);
+
 void to_f32(const uint8_t* stored, int64_t blocks, float* out) {
   for (int64_t b = 0; b < blocks; ++b, out += 32) {
     const auto block = read<Q4_1>(stored, b);
@@ -28,7 +35,25 @@ void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
   }
 }
 
-const FormatFile file({{"Q4_1", Type::q4_1, 3, 32, 20, true}, to_f32, from_f32});
+void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
+  for (int b = 0; b < blocks; ++b) {
+    const auto block = read<Q4_1>(span, b);
+    nibble_words(block.q, u[b]);
+  }
+}
+
+// The minimum is added here; a packed one is subtracted.
+void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
+  for (int b = 0; b < blocks; ++b) {
+    const auto block = read<Q4_1>(span, b);
+    to.half(64 * b, block.d);
+    to.half(64 * b + 32, block.m ^ kSignF16);
+  }
+}
+
+const FormatFile file({{"Q4_1", Type::q4_1, 3, 3, 32, 20, true},
+                       to_f32, from_f32,
+                       {{layout::Coding::u4_min, layout::Header::half_min}, codes, scales}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

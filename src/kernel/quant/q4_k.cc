@@ -4,6 +4,15 @@
 namespace strata::kernel::quant {
 namespace {
 
+/// 8 groups of 32: x = d scale q - d_min min; scales and minima as scale_min.h says. Each 32 bytes
+/// hold two groups: the even one in the low nibbles, the odd one in the high nibbles.
+struct Q4_K {
+  uint16_t d, d_min;
+  uint8_t scale[12];
+  uint8_t q[128];
+};
+static_assert(sizeof(Q4_K) == 144);
+
 void to_f32(const uint8_t* stored, int64_t blocks, float* out) {
   for (int64_t b = 0; b < blocks; ++b, out += 256) {
     const auto block = read<Q4_K>(stored, b);
@@ -27,7 +36,26 @@ void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
   }
 }
 
-const FormatFile file({{"Q4_K", Type::q4_k, 12, 256, 144, true}, to_f32, from_f32});
+void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
+  const auto block = read<Q4_K>(span, 0);
+  for (int b = 0; b < blocks; ++b)
+    for (int j = 0; j < 8; ++j) u[b][j] = word(block.q + b / 2 * 32, j) >> b % 2 * 4 & bytes(15);
+}
+
+void scales(const uint8_t* span, int, const layout::HeaderRow& to) {
+  const auto block = read<Q4_K>(span, 0);
+  to.half(0, block.d);
+  to.half(32, block.d_min);
+  uint8_t field[16];
+  const ScaleMin six = unpack_scale_min(block.scale);
+  std::memcpy(field, six.scale, 8);
+  std::memcpy(field + 8, six.min, 8);
+  to.six(field);
+}
+
+const FormatFile file({{"Q4_K", Type::q4_k, 12, 15, 256, 144, true},
+                       to_f32, from_f32,
+                       {{layout::Coding::u4_min, layout::Header::k4}, codes, scales}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

@@ -4,6 +4,15 @@
 namespace strata::kernel::quant {
 namespace {
 
+/// x[i] = d (q - 16); low four bits as in Q4_0, the fifth is bit i of `high` (bit 0 of byte 0 is
+/// the first).
+struct Q5_0 {
+  uint16_t d;
+  uint8_t high[4];
+  uint8_t q[16];
+};
+static_assert(sizeof(Q5_0) == 22);
+
 void to_f32(const uint8_t* stored, int64_t blocks, float* out) {
   for (int64_t b = 0; b < blocks; ++b, out += 32) {
     const auto block = read<Q5_0>(stored, b);
@@ -28,7 +37,21 @@ void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
   }
 }
 
-const FormatFile file({{"Q5_0", Type::q5_0, 6, 32, 22, true}, to_f32, from_f32});
+void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
+  for (int b = 0; b < blocks; ++b) {
+    const auto block = read<Q5_0>(span, b);
+    nibble_words(block.q, u[b]);
+    add_fifths(block.high, u[b]);
+  }
+}
+
+void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
+  for (int b = 0; b < blocks; ++b) to.half(32 * b, read<Q5_0>(span, b).d);
+}
+
+const FormatFile file({{"Q5_0", Type::q5_0, 6, 8, 32, 22, true},
+                       to_f32, from_f32,
+                       {{layout::Coding::u5, layout::Header::half}, codes, scales}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

@@ -4,6 +4,15 @@
 namespace strata::kernel::quant {
 namespace {
 
+/// As Q4_K; the fifth bit of value l of group s is bit s of high[l].
+struct Q5_K {
+  uint16_t d, d_min;
+  uint8_t scale[12];
+  uint8_t high[32];
+  uint8_t q[128];
+};
+static_assert(sizeof(Q5_K) == 176);
+
 void to_f32(const uint8_t* stored, int64_t blocks, float* out) {
   for (int64_t b = 0; b < blocks; ++b, out += 256) {
     const auto block = read<Q5_K>(stored, b);
@@ -33,7 +42,28 @@ void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
   }
 }
 
-const FormatFile file({{"Q5_K", Type::q5_k, 13, 256, 176, true}, to_f32, from_f32});
+void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
+  const auto block = read<Q5_K>(span, 0);
+  for (int b = 0; b < blocks; ++b)
+    for (int j = 0; j < 8; ++j)
+      u[b][j] = (word(block.q + b / 2 * 32, j) >> b % 2 * 4 & bytes(15)) |
+                (word(block.high, j) >> b & bytes(1)) << 4;
+}
+
+void scales(const uint8_t* span, int, const layout::HeaderRow& to) {
+  const auto block = read<Q5_K>(span, 0);
+  to.half(0, block.d);
+  to.half(32, block.d_min);
+  uint8_t field[16];
+  const ScaleMin six = unpack_scale_min(block.scale);
+  std::memcpy(field, six.scale, 8);
+  std::memcpy(field + 8, six.min, 8);
+  to.six(field);
+}
+
+const FormatFile file({{"Q5_K", Type::q5_k, 13, 17, 256, 176, true},
+                       to_f32, from_f32,
+                       {{layout::Coding::u5_min, layout::Header::k4}, codes, scales}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

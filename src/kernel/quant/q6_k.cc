@@ -6,6 +6,17 @@
 namespace strata::kernel::quant {
 namespace {
 
+/// 16 groups of 16: x = d scale (q - 32). In each half of 128 values, value 32 j + l takes its low
+/// four bits from nibble j / 2 of byte 32 (j % 2) + l of the half's 64 bytes of `low`, and its top
+/// two from bits 2j of byte l of the half's 32 bytes of `high`.
+struct Q6_K {
+  uint8_t low[128];
+  uint8_t high[64];
+  int8_t scale[16];
+  uint16_t d;
+};
+static_assert(sizeof(Q6_K) == 210);
+
 // Where value i has its low nibble and its top two bits.
 struct Place {
   int low, low_shift, high, high_shift;
@@ -49,7 +60,24 @@ void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
   }
 }
 
-const FormatFile file({{"Q6_K", Type::q6_k, 14, 256, 210, true}, to_f32, from_f32});
+void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
+  const auto block = read<Q6_K>(span, 0);
+  for (int b = 0; b < blocks; ++b) {
+    const uint8_t* low = block.low + b / 4 * 64 + b % 2 * 32;
+    for (int j = 0; j < 8; ++j)
+      u[b][j] = (word(low, j) >> b % 4 / 2 * 4 & bytes(15)) |
+                (word(block.high + b / 4 * 32, j) >> b % 4 * 2 & bytes(3)) << 4;
+  }
+}
+
+void scales(const uint8_t* span, int, const layout::HeaderRow& to) {
+  to.half(0, read<Q6_K>(span, 0).d);
+  for (int l = 0; l < 4; ++l) to.dword(1 + l, word(span + offsetof(Q6_K, scale), l));
+}
+
+const FormatFile file({{"Q6_K", Type::q6_k, 14, 18, 256, 210, true},
+                       to_f32, from_f32,
+                       {{layout::Coding::u6x16, layout::Header::k6}, codes, scales}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

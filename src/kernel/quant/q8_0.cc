@@ -7,6 +7,13 @@
 namespace strata::kernel::quant {
 namespace {
 
+/// x[i] = d q[i]
+struct Q8_0 {
+  uint16_t d;
+  int8_t q[32];
+};
+static_assert(sizeof(Q8_0) == 34);
+
 void to_f32(const uint8_t* stored, int64_t blocks, float* out) {
   for (int64_t b = 0; b < blocks; ++b, out += 32) {
     const auto block = read<Q8_0>(stored, b);
@@ -28,7 +35,18 @@ void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
   }
 }
 
-const FormatFile file({{"Q8_0", Type::q8_0, 8, 32, 34, true}, to_f32, from_f32});
+void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
+  for (int b = 0; b < blocks; ++b)
+    for (int j = 0; j < 8; ++j) u[b][j] = word(span + 34 * b + 2, j) ^ bytes(0x80);
+}
+
+void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
+  for (int b = 0; b < blocks; ++b) to.half(32 * b, read<Q8_0>(span, b).d);
+}
+
+const FormatFile file({{"Q8_0", Type::q8_0, 8, 7, 32, 34, true},
+                       to_f32, from_f32,
+                       {{layout::Coding::u8, layout::Header::half}, codes, scales}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

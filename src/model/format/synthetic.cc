@@ -180,33 +180,11 @@ void copy_tokenizer(GgufWriter& out, const Store& donor, int n_vocab) {
   }
 }
 
-int file_type(Type type) {
-  // general.file_type: what most tensors are, by the numbers that GGUF files use.
-  switch (type) {
-    case Type::f32: return 0;
-    case Type::f16: return 1;
-    case Type::q4_0: return 2;
-    case Type::q4_1: return 3;
-    case Type::q8_0: return 7;
-    case Type::q5_0: return 8;
-    case Type::q5_1: return 9;
-    case Type::q2_k: return 10;
-    case Type::q3_k: return 12;
-    case Type::q4_k: return 15;
-    case Type::q5_k: return 17;
-    case Type::q6_k: return 18;
-    case Type::iq4_nl: return 25;
-    case Type::iq4_xs: return 30;
-    case Type::bf16: return 32;
-  }
-  return 0;
-}
-
 void add_hyper(GgufWriter& out, const SyntheticShape& s, int n_layer, const SyntheticOptions& o) {
   std::string type(kernel::info(o.type).name);
   out.add_text("general.architecture", "llama");
   out.add_text("general.name", fmt::format("synthetic-{}-{}", s.name, type));
-  out.add_u32("general.file_type", file_type(o.type));
+  out.add_u32("general.file_type", kernel::info(o.type).file_type);
   out.add_u32("general.quantization_version", 2);
   out.add_u32("llama.block_count", n_layer);
   out.add_u32("llama.context_length", s.n_context);
