@@ -45,8 +45,9 @@ template <int block_cols>
 void int4_row(const Int4Matrix& m, int64_t row, uint8_t* out) {
   for (int64_t col = 0; col < m.cols; col += block_cols) {
     const int64_t group = col / m.group;
-    quant::I4<block_cols> block{
-        .d = scale_at(m, row, group), .zero = uint32_t(zero_at(m, row, group)), .q = {}};
+    quant::I4<block_cols> block{};
+    block.d = scale_at(m, row, group);
+    block.zero = uint8_t(zero_at(m, row, group));
     for (int i = 0; i < block_cols; i += 32) {
       uint8_t q[32];
       for (int k = 0; k < 32; ++k) q[k] = uint8_t(code_at(m, row, col + i + k));

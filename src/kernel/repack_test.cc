@@ -26,8 +26,12 @@ double f8(uint8_t q, int mantissa, int bias) {
 
 TEST(F8, EveryCodeIsWhatItsFieldsSay) {
   for (int q = 0; q < 256; ++q) {
-    if ((q & 0x7f) != 0x7f) EXPECT_EQ(quant::from_e4m3(uint8_t(q)), f8(uint8_t(q), 3, 7)) << q;
-    if ((q & 0x7f) < 0x7c) EXPECT_EQ(quant::from_e5m2(uint8_t(q)), f8(uint8_t(q), 2, 15)) << q;
+    if ((q & 0x7f) != 0x7f) {
+      EXPECT_EQ(quant::from_e4m3(uint8_t(q)), f8(uint8_t(q), 3, 7)) << q;
+    }
+    if ((q & 0x7f) < 0x7c) {
+      EXPECT_EQ(quant::from_e5m2(uint8_t(q)), f8(uint8_t(q), 2, 15)) << q;
+    }
   }
   EXPECT_EQ(quant::from_e4m3(0x7e), 448);
   EXPECT_EQ(quant::from_e5m2(0x7b), 57344);
@@ -41,7 +45,9 @@ TEST(F8, RoundsToTheNearestAndTiesToEven) {
     EXPECT_EQ(quant::to_e4m3(middle), q + (q & 1));
     EXPECT_EQ(quant::to_e4m3(std::nextafter(middle, 0.0f)), q);
     EXPECT_EQ(quant::to_e4m3(-std::nextafter(middle, 1e9f)), 0x80 | (q + 1));
-    if (q < 0x7b) EXPECT_EQ(quant::to_e5m2(quant::from_e5m2(uint8_t(q))), q);
+    if (q < 0x7b) {
+      EXPECT_EQ(quant::to_e5m2(quant::from_e5m2(uint8_t(q))), q);
+    }
   }
   EXPECT_EQ(quant::to_e4m3(1e9f), 0x7e);
   EXPECT_EQ(quant::to_e5m2(-1e9f), 0xfb);

@@ -108,7 +108,8 @@ TEST_P(ByFormat, QuantiserIsAsGoodAsGgml) {
     EXPECT_FALSE(from_f32(t.type, x.data(), int64_t(x.size()), stored.data()));
     return;
   }
-  if (t.ggml_id >= 1000) return;
+  // ggml quantises nothing but its own activations to Q8_K.
+  if (t.ggml_id >= 1000 || t.type == Type::q8_k) return;
   const double error = rms(x, round_trip(t.type, x));
   if (!t.quantised) {
     EXPECT_LE(error, t.type == Type::f32 ? 0 : t.type == Type::f16 ? 1e-5 : 1e-4);
@@ -148,7 +149,8 @@ TEST_P(ByFormat, HostileValues) {
     for (size_t i = 0; i < x.size(); ++i) x[i] = i % 7 == 3 ? bad : 0.5f;
     for (float v : round_trip(t.type, x)) ASSERT_TRUE(std::isfinite(v)) << bad;
   }
-  // The block of a NaN stays usable.
+  // The block of a NaN stays usable. Q1_0 has no zero.
+  if (t.type == Type::q1_0) return;
   for (size_t i = 0; i < x.size(); ++i) x[i] = i == 5 ? nan : 0.5f;
   const std::vector<float> back = round_trip(t.type, x);
   for (size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(back[i], i == 5 ? 0 : 0.5f, 0.05f) << i;

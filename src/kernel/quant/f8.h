@@ -24,7 +24,7 @@ inline float from_e5m2(uint8_t q) {
 inline uint8_t to_f8(float x, int mantissa, int step, float top) {
   const float a = std::min(std::fabs(x), top);
   int exponent;
-  std::frexp(a, &exponent);
+  std::frexp(std::max(a, std::ldexp(1.0f, step)), &exponent);
   const int unit = std::max(exponent - 1 - mantissa, step);
   // At the even neighbour above, the exponent carries by itself.
   const int field = unit - step;

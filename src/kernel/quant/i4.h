@@ -11,7 +11,7 @@ namespace strata::kernel::quant {
 /// x[i] = d (q - zero); each 32 values have their nibbles as in Q4_0.
 template <int group> struct I4 {
   float d;
-  uint32_t zero;   // 0 .. 255
+  uint8_t zero, unused[3];
   uint8_t q[group / 2];
 };
 
@@ -32,8 +32,9 @@ template <int group> void i4_from_f32(const float* values, int64_t blocks, uint8
       low = std::min(low, finite(values[i]));
       high = std::max(high, finite(values[i]));
     }
-    I4<group> block{.d = high / 15 - low / 15, .zero = 0, .q = {}};
-    block.zero = uint32_t(code(-low, block.d, 0, 15));
+    I4<group> block{};
+    block.d = high / 15 - low / 15;
+    block.zero = uint8_t(code(-low, block.d, 0, 15));
     for (int i = 0; i < group; i += 32) {
       uint8_t q[32];
       for (int k = 0; k < 32; ++k) {
@@ -59,7 +60,7 @@ void i4_scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
   for (int i = 0; i < n; ++i) {
     const auto block = read<I4<group>>(span, i);
     to.f32(i, block.d);
-    to.byte(n + i / 4, i % 4, uint8_t(std::min(block.zero, 255u)));
+    to.byte(n + i / 4, i % 4, block.zero);
   }
 }
 
