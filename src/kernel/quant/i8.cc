@@ -42,7 +42,7 @@ void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
   for (int i = 0; i < (blocks + 1) / 2; ++i) to.f32(i, read<I8>(span, i).d);
 }
 
-const FormatFile file({{"I8", Type::i8, 1000, 1000, 64, 68, true},
+const FormatFile file({{"I8_64", Type::i8, 1000, 1000, 64, 68, true},
                        to_f32, from_f32,
                        {{.coding = layout::Coding::u8, .header = layout::Header::wide, .scales = 4},
                         codes, scales}});

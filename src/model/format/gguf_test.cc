@@ -272,7 +272,7 @@ TEST(Gguf, DamagedTensorsAreNamed) {
   expect_error(one({1ull << 62}, kF32, 0), Code::data_loss, "63 bits");
   expect_error(one({1ull << 63}, kF32, 0), Code::data_loss, "a dimension is");
   expect_error(one({33}, kQ4_0, 0), Code::data_loss, "whole Q4_0 blocks of 32");
-  EXPECT_EQ(one({8}, 16, 0).parse().tensors[0].unsupported_type, "IQ2_XXS");
+  EXPECT_EQ(one({8}, 26, 0).parse().tensors[0].unsupported_type, "I32");
   EXPECT_EQ(one({8}, 4000000000u, 0).parse().tensors[0].unsupported_type, "number 4000000000");
 
   auto two = [](std::string_view a, std::string_view b, uint64_t offset) {
