@@ -20,6 +20,7 @@ function(strata_layer name)
   endif()
   add_library(strata_${name} OBJECT ${sources})
   target_compile_options(strata_${name} PRIVATE ${STRATA_WARNINGS})
+  strata_optimise_layer(strata_${name} ${name})
   if(STRATA_SANITIZE MATCHES address AND name STREQUAL kernel)
     # Products are unrolled for every instruction set: with all checks a file compiles for minutes.
     set(products ${sources})
@@ -73,6 +74,7 @@ function(strata_program)
   endif()
   add_executable(strata src/main/main.cc)
   target_compile_options(strata PRIVATE ${STRATA_WARNINGS})
+  strata_optimise_program(strata)
   strata_link_layers(strata ${STRATA_LAYERS})
   # The second name chooses the compatible command line.
   add_custom_command(TARGET strata POST_BUILD

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -115,6 +116,37 @@ uint8_t* Arena::allocate(size_t bytes) {
   uint8_t* p = memory_.data() + used_;
   used_ += piece;
   return p;
+}
+
+size_t huge_page_bytes(std::span<const uint8_t> range) {
+  const auto begin = reinterpret_cast<uintptr_t>(range.data()), end = begin + range.size();
+  std::ifstream file("/proc/self/smaps");
+  size_t total = 0;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    unsigned long first = 0, last = 0, kib = 0;
+    char key[32];
+    if (std::sscanf(line.c_str(), "%lx-%lx ", &first, &last) == 2) {
+      inside = first < end && begin < last;
+    } else if (inside && std::sscanf(line.c_str(), "%31[^:]: %lu kB", key, &kib) == 2) {
+      for (const char* huge : {"AnonHugePages", "FilePmdMapped", "Private_Hugetlb"})
+        if (std::strcmp(key, huge) == 0) total += kib << 10;
+    }
+  }
+  return std::min(total, range.size());
+}
+
+std::string pages_text(PageKind kind, std::span<const uint8_t> touched) {
+  const auto percent = [&] { return 100 * huge_page_bytes(touched) / touched.size(); };
+  switch (kind) {
+    case PageKind::explicit_huge: return "explicit 2 MiB pages";
+    case PageKind::transparent_huge:
+      return "transparent 2 MiB pages" +
+             (touched.empty() ? std::string() : fmt::format(" ({} %)", percent()));
+    case PageKind::plain: break;
+  }
+  const size_t share = touched.empty() ? 0 : percent();
+  return share ? fmt::format("2 MiB pages of the page cache ({} %)", share) : "small pages";
 }
 
 size_t memory_available() {

@@ -3,6 +3,8 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string>
 
 namespace strata {
 
@@ -43,6 +45,11 @@ class Arena {
   Memory memory_;
   size_t used_ = 0;
 };
+
+/// Bytes of the range that lie on pages of 2 MiB now; what was never touched lies nowhere.
+size_t huge_page_bytes(std::span<const uint8_t> range);
+/// For the log: "transparent 2 MiB pages (98 %)"; an empty `touched` leaves the share out.
+std::string pages_text(PageKind kind, std::span<const uint8_t> touched = {});
 
 /// Bytes of physical memory a new allocation can count on: the smaller of MemAvailable and what the
 /// cgroup limit leaves.

@@ -51,6 +51,9 @@ Topology hwloc_machine() {
                             .node = number(nodes, static_cast<unsigned>(node))});
   }
   machine.n_node = std::max<int>(1, static_cast<int>(nodes.size()));
+  machine.node_ids.resize(nodes.size());
+  for (const auto& [id, dense] : nodes)
+    machine.node_ids[static_cast<size_t>(dense)] = static_cast<int>(id);
   machine.l1d_bytes = cache_bytes(t, HWLOC_OBJ_L1CACHE);
   machine.l2_bytes = cache_bytes(t, HWLOC_OBJ_L2CACHE);
   machine.l3_bytes = cache_bytes(t, HWLOC_OBJ_L3CACHE);

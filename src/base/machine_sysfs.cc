@@ -100,6 +100,8 @@ Topology sysfs_machine(const std::string& root) {
     }
   }
   machine.n_node = std::max<int>(1, static_cast<int>(nodes.size()));
+  machine.node_ids.resize(nodes.size());
+  for (const auto& [id, dense] : nodes) machine.node_ids[static_cast<size_t>(dense)] = id;
   return machine;
 }
 

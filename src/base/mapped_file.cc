@@ -12,6 +12,10 @@
 
 #include "base/error.h"
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22   // Linux 5.14; older kernels refuse it
+#endif
+
 namespace strata {
 namespace {
 
@@ -88,6 +92,12 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 void MappedFile::will_need(size_t offset, size_t size) const {
   advise(data_, size_, offset, size, MADV_WILLNEED, true);
+}
+
+void MappedFile::huge_pages() const { advise(data_, size_, 0, size_, MADV_HUGEPAGE, true); }
+
+void MappedFile::populate(size_t offset, size_t size) const {
+  advise(data_, size_, offset, size, MADV_POPULATE_READ, true);
 }
 
 void MappedFile::dont_need(size_t offset, size_t size) const {

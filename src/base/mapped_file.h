@@ -20,6 +20,10 @@ class MappedFile {
   /// Tells the kernel that [offset, offset + size) will be read soon / is no longer needed.
   void will_need(size_t offset, size_t size) const;
   void dont_need(size_t offset, size_t size) const;
+  /// Asks for page-cache pages of 2 MiB, where the file system has them.
+  void huge_pages() const;
+  /// Maps [offset, offset + size), reading what is not in the page cache: faults for less.
+  void populate(size_t offset, size_t size) const;
 
  private:
   std::string path_;

@@ -16,19 +16,20 @@
 #include <system_error>
 #include <thread>
 
+#include "base/background.h"
 #include "base/cgroup.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/topology.h"
+#include "base/tuning.h"
 
 namespace strata {
 namespace {
 
 constexpr int kFlatMax = 8;           // up to here every thread polls every other
 constexpr int kTreeWidth = 4;         // children of a thread in the tree above that
-constexpr int kOversubscribedUs = 2;  // spinning takes the core from the thread one waits for
 constexpr int kPausesPerLook = 32;   // between two reads of the clock
 
 void pause() {
@@ -61,13 +62,17 @@ void publish(Line& line, uint32_t value) {
     futex(line.value, FUTEX_WAKE, INT_MAX);
 }
 
-void await(Line& line, uint32_t target, int64_t spin_ns) {
+// `crowded`: more threads than cores. The one waited for may be next on this very core, so each
+// look gives the core away: cheaper than a sleep, which takes a wake-up to end.
+void await(Line& line, uint32_t target, int64_t spin_ns, bool crowded) {
   if (reached(line.value.load(std::memory_order_acquire), target)) return;
-  for (const int64_t until = now_ns() + spin_ns; now_ns() < until;)
-    for (int i = 0; i < kPausesPerLook; ++i) {
+  for (const int64_t until = now_ns() + spin_ns; now_ns() < until;) {
+    if (crowded) sched_yield();
+    for (int i = 0; i < (crowded ? 1 : kPausesPerLook); ++i) {
       pause();
       if (reached(line.value.load(std::memory_order_acquire), target)) return;
     }
+  }
   line.sleepers.fetch_add(1, std::memory_order_seq_cst);
   for (;;) {
     const uint32_t value = line.value.load(std::memory_order_seq_cst);
@@ -116,7 +121,8 @@ void pin_caller(int cpu) {
 struct ThreadPool::Impl {
   int size = 1;
   bool pin = true;
-  int64_t spin_ns = 0;
+  std::atomic<int64_t> spin_ns{0};
+  bool crowded = false;
   std::vector<int> cpus;
 
   Line go;                          // generation of run(); its publication releases the workers
@@ -126,6 +132,7 @@ struct ThreadPool::Impl {
   std::atomic<uint64_t> barriers{0};
   std::vector<std::thread> workers;
 
+  std::unique_ptr<ReservedCpus> reserved;
   pid_t caller = 0;                 // the thread pinned as thread 0
   Affinity caller_before;
 
@@ -136,20 +143,20 @@ struct ThreadPool::Impl {
     const uint32_t epoch = arrived[t].value.load(std::memory_order_relaxed) + 1;
     if (!flat())
       for (int c = t * kTreeWidth + 1; c <= t * kTreeWidth + kTreeWidth && c < size; ++c)
-        await(arrived[c], epoch, spin_ns);
+        await(arrived[c], epoch, spin_ns, crowded);
     publish(arrived[t], epoch);
     return epoch;
   }
 
   void await_others(int t, uint32_t epoch) {
     for (int other = 0; other < size; ++other)
-      if (other != t) await(arrived[other], epoch, spin_ns);
+      if (other != t) await(arrived[other], epoch, spin_ns, crowded);
   }
 
   void work_loop(int t) noexcept {
     if (pin) pin_caller(cpus[t]);
     for (uint32_t generation = 1;; ++generation) {
-      await(go, generation, spin_ns);
+      await(go, generation, spin_ns, crowded);
       if (!work) return;
       (*work)(t);
       arrive(t);
@@ -214,10 +221,15 @@ ThreadPool::ThreadPool(const Options& options) : impl_(std::make_unique<Impl>())
   if (p.pin) cpus = std::min(cpus, std::set<int>(p.cpus.begin(), p.cpus.end()).size());
   const double usable =
       std::min(static_cast<double>(cpus), cgroup::cpu_quota().value_or(kThreadsMax));
-  p.spin_ns = 1000 * int64_t{p.size > usable ? std::min(options.spin_us, kOversubscribedUs)
-                                             : options.spin_us};
+  p.crowded = p.size > usable;
+  set_spin(options.spin_us);
   p.arrived = std::make_unique<Line[]>(static_cast<size_t>(p.size));
+  if (p.pin) p.reserved = std::make_unique<ReservedCpus>(p.cpus);
   p.start_workers();
+}
+
+void ThreadPool::set_spin(int us) {
+  impl_->spin_ns = 1000 * int64_t{us < 0 ? tuning().spin_us : us};
 }
 
 ThreadPool::~ThreadPool() { impl_->stop(); }
@@ -246,7 +258,7 @@ void ThreadPool::barrier(int thread) {
   const uint32_t epoch = p.arrive(thread);
   if (p.flat()) return p.await_others(thread, epoch);
   if (thread == 0) publish(p.release, epoch);
-  else await(p.release, epoch, p.spin_ns);
+  else await(p.release, epoch, p.spin_ns, p.crowded);
 }
 
 uint64_t ThreadPool::barriers() const { return impl_->barriers.load(std::memory_order_relaxed); }

@@ -31,7 +31,8 @@ class ThreadPool {
     int threads = 0;             // <= 0: size of cpus, or default_threads()
     std::vector<int> cpus = {};  // thread i is pinned to cpus[i % size]; empty: place_threads()
     bool pin = true;
-    int spin_us = 200;           // busy-wait this long for the next run or barrier, then sleep
+    int spin_us = -1;            // busy-wait this long for the next run or barrier, then sleep;
+                                 // below 0: tuning().spin_us
   };
   explicit ThreadPool(const Options& options);
   ~ThreadPool();
@@ -50,6 +51,9 @@ class ThreadPool {
   /// Inside run: returns once every thread has arrived; what any of them wrote before is then
   /// visible to all. Spins, then sleeps, so that it stays sane when the cores are oversubscribed.
   void barrier(int thread);
+
+  /// Between two runs: sets Options::spin_us.
+  void set_spin(int us);
 
   /// Number of barrier calls of thread 0 since the start (for reports).
   uint64_t barriers() const;

@@ -18,6 +18,7 @@ struct Topology {
   std::string model;              // CPU model name
   std::vector<Cpu> cpus;          // usable hardware threads, ascending by id
   int n_node = 1;
+  std::vector<int> node_ids = {}; // operating system's number of each node; empty: the same
   size_t l1d_bytes = 0, l2_bytes = 0, l3_bytes = 0;   // per instance
   size_t l3_total_bytes = 0;
 };

@@ -2,7 +2,9 @@
 // and reports tokens. All public methods may be called from any thread.
 #pragma once
 #include <memory>
+#include <string>
 
+#include "base/numa.h"
 #include "engine/kv/tier_store.h"
 #include "engine/request.h"
 #include "model/model.h"
@@ -32,6 +34,8 @@ struct EngineOptions {
   int max_num_batched_tokens = 512; // token budget of a step
   size_t kv_bytes = 0;              // 0: what memory allows, at most a quarter of what is free
   bool prefix_caching = true;
+  NumaMode numa = NumaMode::shard;
+  std::string layout_file = {};     // packed weights; empty: beside the model, if there
   int max_waiting = 4096;           // queue; beyond it submit() fails with resource_exhausted
   size_t kv_ram_bytes = 0;          // memory for blocks that left the KV cache
   std::string kv_disk_path = {};    // folder for them, kept over restarts; empty: none

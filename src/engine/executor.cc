@@ -1,12 +1,17 @@
 #include "engine/executor.h"
 
+#include <sched.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <vector>
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/topology.h"
 #include "engine/graph_executor.h"
+#include "graph/layout_file.h"
 #include "model/arch.h"
 
 namespace strata::engine {
@@ -21,10 +26,28 @@ int64_t blocks_for(int64_t positions) {
   return (positions + kernel::kKvBlock - 1) / kernel::kKvBlock;
 }
 
+ThreadPool::Options pool_options(const EngineOptions& options) {
+  const Topology machine = numa_topology(topology(), options.numa, sched_getcpu());
+  const int threads = options.threads > 0 ? options.threads : default_threads(machine);
+  return {.threads = threads, .cpus = place_threads(machine, threads)};
+}
+
 }  // namespace
 
+std::string layout_path(const model::Model& model) {
+  std::error_code none;
+  return std::filesystem::is_directory(model.path, none) ? model.path + "/strata.layout"
+                                                         : model.path + ".layout";
+}
+
+void write_layout(const model::Model& model, const std::string& path, int threads) {
+  ThreadPool pool({.threads = threads});
+  const graph::Graph graph = model::build_graph(*model.arch, model.hyper, *model.store);
+  graph::write_layout_file(path, graph, pool);
+}
+
 GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options)
-    : pool_({.threads = options.threads, .cpus = {}, .pin = true}) {
+    : pool_(pool_options(options)) {
   options.threads = pool_.size();
   options.max_num_batched_tokens = std::clamp(options.max_num_batched_tokens, 1, kMaxBatchTokens);
   options.max_num_seqs = std::max(options.max_num_seqs, 1);
@@ -35,6 +58,9 @@ GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options)
                            .max_sequences = options.max_num_seqs,
                            .kv_type = exact ? kernel::KvType::f32 : kernel::KvType::f16,
                            .exact = exact};
+  e.layout_file = options.layout_file.empty() ? layout_path(model) : options.layout_file;
+  if (options.numa == NumaMode::shard) e.node_of_thread = nodes_of(topology(), pool_.cpus());
+  e.interleave = options.numa == NumaMode::distribute && topology().n_node > 1;
 
   const graph::Footprint f = graph::Executor::footprint(graph, pool_.size(), e);
   const size_t available = memory_available(), fixed = f.weights + f.activations;

@@ -1,6 +1,7 @@
 // The executor of a model on this machine.
 #pragma once
 #include <memory>
+#include <string>
 
 #include "engine/engine.h"
 #include "engine/step.h"
@@ -11,5 +12,10 @@ namespace strata::engine {
 /// left to choose (threads, kv_bytes, max_model_len).
 /// Errors: resource_exhausted with bytes needed and available, before loading starts.
 std::unique_ptr<StepExecutor> make_executor(const model::Model& model, EngineOptions& options);
+
+/// Where the packed weights of a model are kept: beside its file, or in its folder.
+std::string layout_path(const model::Model& model);
+/// Packs the weights into a layout file (graph/layout_file.h), which later starts map.
+void write_layout(const model::Model& model, const std::string& path, int threads);
 
 }  // namespace strata::engine

@@ -29,6 +29,7 @@ class GraphExecutor : public StepExecutor {
   ThreadPool& pool() override { return pool_; }
 
   const graph::Executor& graph() const { return *executor_; }
+  graph::Executor& graph() { return *executor_; }
 
  private:
   ThreadPool pool_;

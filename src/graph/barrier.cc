@@ -7,7 +7,7 @@ bool quantises(const Graph& g, const Node& node) {
 }
 
 bool barrier_after(const Graph& g, const Node& node, int64_t rows) {
-  if (!quantises(g, node) || rows > kPrivateRows) return true;
+  if (!quantises(g, node) || !privately(rows)) return true;
   return node.op == Op::rms_norm && g.values[node.out[0]].as_f32;
 }
 

@@ -1,12 +1,13 @@
 // Where threads meet: the one rule that the executor follows and `strata inspect --graph` counts.
 #pragma once
+#include "base/tuning.h"
 #include "graph/graph.h"
 
 namespace strata::graph {
 
-/// Rows up to which every thread quantises a linear's input into memory of its own: the copy is
+/// Does every thread quantise a linear's input into memory of its own? For few rows the copy is
 /// cheaper than the barrier that sharing would need (docs/adr/0007-private-quantisation.md).
-inline constexpr int kPrivateRows = 4;
+inline bool privately(int64_t rows) { return rows <= tuning().private_rows; }
 
 /// Does the node make records that each thread may make for itself?
 bool quantises(const Graph& graph, const Node& node);

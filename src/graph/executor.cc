@@ -2,45 +2,34 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "graph/memory_plan.h"
+#include "graph/packed_weights.h"
 #include "graph/pass.h"
 #include "graph/step.h"
 
 namespace strata::graph {
 namespace {
 
-std::string_view page_text(PageKind kind) {
-  switch (kind) {
-    case PageKind::explicit_huge: return "explicit 2 MiB pages";
-    case PageKind::transparent_huge: return "transparent huge pages";
-    case PageKind::plain: break;
-  }
-  return "plain pages";
-}
-
 size_t float_bytes(const StoredTensor& tensor) {
   return Arena::rounded(static_cast<size_t>(tensor.elements()) * sizeof(float));
 }
 
-size_t weight_footprint(const Graph& g) {
+// Norms' gains and biases: kept as floats.
+size_t vector_bytes(const Graph& g) {
   size_t total = 0;
   for (const Node& node : g.nodes) {
     if (node.op == Op::embed) continue;
     for (int w : node.weights) {
       const Weight& weight = g.weights[w];
-      if (weight.matrix) {
-        const int64_t rows = weight.tensor->shape[0];
-        total += kernel::group_bytes(weight.tensor->type, weight.tensor->shape[1]) *
-                 ((rows + kernel::kGroupRows - 1) / kernel::kGroupRows);
-        if (weight.bias) total += float_bytes(*weight.bias);
-      } else {
-        total += float_bytes(*weight.tensor);
-      }
+      if (weight.bias) total += float_bytes(*weight.bias);
+      if (!weight.matrix) total += float_bytes(*weight.tensor);
     }
   }
   return total;
@@ -54,7 +43,7 @@ kernel::KvLayout layout_of(const CacheSpec& spec, kernel::KvType type) {
 Footprint footprint_of(const Graph& g, const MemoryPlan& plan, int threads,
                        const ExecutorOptions& options) {
   Footprint f;
-  f.weights = weight_footprint(g);
+  f.weights = plan_image(g).bytes + vector_bytes(g);
   f.activations = plan.shared_bytes + plan.private_bytes * threads;
   for (const CacheSpec& spec : g.caches)
     f.kv_block += layout_of(spec, options.kv_type).block_bytes();
@@ -66,13 +55,6 @@ Graph run_passes(Graph graph, const ExecutorOptions& options) {
     for (const Pass& pass : passes(options.exact)) pass.run(graph);
   return graph;
 }
-
-// A matrix to pack, in pieces that threads take one after the other.
-struct PackJob {
-  const StoredTensor* tensor;
-  uint8_t* packed;
-  int64_t begin, end;   // groups
-};
 
 }  // namespace
 
@@ -103,6 +85,8 @@ struct Executor::Impl {
   Impl(Graph g, ThreadPool& p, const ExecutorOptions& o)
       : graph(std::move(g)), pool(p), options(o),
         plan(plan_memory(graph, o.max_tokens, o.max_outputs)),
+        weights(graph, pool, {.layout_file = o.layout_file, .node_of_thread = o.node_of_thread,
+                              .interleave = o.interleave, .binder = o.binder}),
         sizes(footprint_of(graph, plan, p.size(), o)) {
     const size_t needed = sizes.total(options.kv_blocks), available = memory_available();
     if (needed > available) {
@@ -114,15 +98,19 @@ struct Executor::Impl {
                       needed, sizes.weights, sizes.activations, options.kv_blocks, sizes.kv_block,
                       available));
     }
-    weights = Arena(sizes.weights + 64);
+    vectors = Arena(vector_bytes(graph));
     shared = Memory(std::max<size_t>(plan.shared_bytes, 64));
     kv = Memory(std::max<size_t>(sizes.kv_block * options.kv_blocks, 64));
+    // Any thread may attend any head: on several nodes the cache lies on all of them.
+    if (options.interleave || !options.node_of_thread.empty()) {
+      NumaBinder& binder = options.binder ? *options.binder : system_binder();
+      binder.interleave(kv.data(), kv.size());
+    }
     prepare_run();
     compile();
-    pack();
-    log::info("weights: {} bytes packed, {}; KV cache: {} blocks, {} bytes, {}", weights.used(),
-              page_text(weights.memory().pages()), options.kv_blocks, kv.size(),
-              page_text(kv.pages()));
+    load_weights();
+    log::info("weights: {}; KV cache: {} blocks, {} bytes, {}", weights.describe(),
+              options.kv_blocks, kv.size(), pages_text(kv.pages()));
   }
 
   void prepare_run() {
@@ -166,20 +154,17 @@ struct Executor::Impl {
 
   const float* load_vector(const StoredTensor& tensor) {
     auto* out = reinterpret_cast<float*>(
-        weights.allocate(static_cast<size_t>(tensor.elements()) * sizeof(float)));
+        vectors.allocate(static_cast<size_t>(tensor.elements()) * sizeof(float)));
     kernel::to_f32(tensor.type, tensor.data, tensor.elements(), out);
     return out;
   }
 
-  void add_matrix(Step& step, const Weight& weight) {
+  void add_matrix(Step& step, int index) {
+    const Weight& weight = graph.weights[index];
     const StoredTensor& tensor = *weight.tensor;
-    kernel::Matrix m{.type = tensor.type, .rows = tensor.shape[0], .cols = tensor.shape[1]};
-    uint8_t* packed = weights.allocate(kernel::group_bytes(m.type, m.cols) * m.groups());
-    m.data = packed;
-    constexpr int64_t kGroupsAJob = 64;
-    for (int64_t g = 0; g < m.groups(); g += kGroupsAJob)
-      jobs.push_back({&tensor, packed, g, std::min(g + kGroupsAJob, m.groups())});
-    step.matrices.push_back(m);
+    step.matrices.push_back(
+        {.type = tensor.type, .rows = tensor.shape[0], .cols = tensor.shape[1]});
+    step.weights.push_back(index);
     step.biases.push_back(weight.bias ? load_vector(*weight.bias) : nullptr);
   }
 
@@ -191,7 +176,7 @@ struct Executor::Impl {
     if (step.node->op == Op::linear_glu) {
       for (int t = 0; t < threads; ++t) {
         const auto [b, e] = split_evenly(step.matrices[0].groups(), t, threads);
-        if (b < e) step.shares[t].push_back({0, b, e});
+        if (b < e) step.shares[t] = {{0, b, e}, {1, b, e}};
       }
       return;
     }
@@ -230,27 +215,35 @@ struct Executor::Impl {
 
   void compile() {
     size_t cache_offset = 0;
-    int attentions = 0;
+    int attentions = 0, cursors = 0;
     for (const Node& node : graph.nodes) {
       Step step;
       step.node = &node;
       step.execute = execute_of(node.op);
       step.quantises = quantises(graph, node);
-      step.meets_few = barrier_after(graph, node, kPrivateRows);
-      step.meets_many = barrier_after(graph, node, kPrivateRows + 1);
+      step.meets_few = barrier_after(graph, node, 1);
+      step.meets_many = barrier_after(graph, node, kPrivateRowsMax + 1);
       for (int v : node.in) step.in.push_back(buffer(v));
       for (int v : node.out) step.out.push_back(buffer(v));
       if (node.residual != kNone) step.residual = buffer(node.residual);
       if (node.op != Op::embed) {
         for (int w : node.weights) {
-          const Weight& weight = graph.weights[w];
-          if (weight.matrix) add_matrix(step, weight);
-          else step.vectors.push_back(load_vector(*weight.tensor));
+          if (graph.weights[w].matrix) add_matrix(step, w);
+          else step.vectors.push_back(load_vector(*graph.weights[w].tensor));
         }
       }
       if (node.op == Op::rms_norm)
         step.norm_width = graph.weights[node.weights[0]].tensor->elements();
-      if (!step.matrices.empty()) share_out(step);
+      if (!step.matrices.empty()) {
+        share_out(step);
+        for (const std::vector<Share>& own : step.shares) {
+          int64_t groups = 0;
+          for (const Share& share : own) groups += share.end - share.begin;
+          step.share_groups.push_back(node.op == Op::linear_glu ? groups / 2 : groups);
+        }
+        step.first_cursor = cursors;
+        cursors += pool.size();
+      }
       if (node.op == Op::attention) {
         step.layout = layout_of(graph.caches[node.cache], options.kv_type);
         step.cache = kv.data() + cache_offset;
@@ -261,6 +254,7 @@ struct Executor::Impl {
       steps.push_back(std::move(step));
     }
     run.next = std::vector<std::atomic<int>>(attentions);
+    run.cursors = std::vector<WorkCursor>(cursors);
     size_t floats = 0;
     for (AttentionWork& work : run.attention) {
       work.tasks.reserve(static_cast<size_t>(work.spec.n_head_kv) *
@@ -277,16 +271,37 @@ struct Executor::Impl {
     logits = buffer(graph.output()).f32;
   }
 
-  void pack() {
-    std::atomic<size_t> next{0};
-    pool.run([&](int) {
-      for (size_t i; (i = next.fetch_add(1)) < jobs.size();) {
-        const PackJob& job = jobs[i];
-        kernel::pack(job.tensor->type, job.tensor->data, job.tensor->shape[0],
-                     job.tensor->shape[1], job.begin, job.end, job.packed);
+  int node_of(int thread) const {
+    return options.node_of_thread.empty() ? 0 : options.node_of_thread[thread];
+  }
+
+  // The groups of matrix `i` that each node's threads multiply; a node's threads are neighbours.
+  std::vector<NodeGroups> node_groups(const Step& step, size_t i) const {
+    std::vector<NodeGroups> groups;
+    for (int t = 0; t < pool.size(); ++t) {
+      for (const Share& share : step.shares[t]) {
+        if (share.matrix != static_cast<int>(i)) continue;
+        if (!groups.empty() && groups.back().node == node_of(t)) groups.back().end = share.end;
+        else groups.push_back({.node = node_of(t), .begin = share.begin, .end = share.end});
       }
-    });
-    jobs.clear();
+    }
+    return groups;
+  }
+
+  void load_weights() {
+    if (!options.node_of_thread.empty()) {
+      for (const Step& step : steps)
+        for (size_t i = 0; i < step.matrices.size() && !step.shares.empty(); ++i)
+          weights.split(step.weights[i], node_groups(step, i));
+    }
+    weights.load();
+    for (Step& step : steps) {
+      for (size_t i = 0; i < step.matrices.size(); ++i)
+        step.matrices[i] = weights.matrix(step.weights[i]);
+      for (int t = 0; t < static_cast<int>(step.shares.size()); ++t)
+        for (Share& share : step.shares[t])
+          share.weights = weights.matrix(step.weights[share.matrix], node_of(t));
+    }
     for (const Node& node : graph.nodes) {
       if (node.op == Op::embed) continue;
       for (int w : node.weights) graph.source().release(*graph.weights[w].tensor);
@@ -319,9 +334,18 @@ struct Executor::Impl {
   }
 
   void execute(int thread) {
-    for (const Step& step : steps) {
+    // Nobody takes shares before the barrier that ends the embedding.
+    for (size_t i = thread; i < run.cursors.size(); i += run.threads)
+      run.cursors[i].next.store(0, std::memory_order_relaxed);
+    int64_t start = profiling && thread == 0 ? now_ns() : 0;
+    for (size_t i = 0; i < steps.size(); ++i) {
+      const Step& step = steps[i];
       step.execute(step, run, thread);
       if (run.privately(step.out[0].rows) ? step.meets_few : step.meets_many) pool.barrier(thread);
+      if (profiling && thread == 0) {
+        const int64_t end = now_ns();
+        node_ns[i] += end - std::exchange(start, end);
+      }
     }
   }
 
@@ -329,14 +353,16 @@ struct Executor::Impl {
   ThreadPool& pool;
   ExecutorOptions options;
   MemoryPlan plan;
+  PackedWeights weights;
   Footprint sizes;
-  Arena weights;
+  Arena vectors;
   Memory shared, kv;
   std::vector<Memory> private_memory;
-  std::vector<PackJob> jobs;
   std::vector<Step> steps;
   Run run;
   float* logits = nullptr;
+  bool profiling = false;
+  std::vector<int64_t> node_ns;
 };
 
 Executor::Executor(Graph graph, ThreadPool& pool, const ExecutorOptions& options)
@@ -354,6 +380,13 @@ const float* Executor::run(const Batch& batch) {
   impl_->pool.run([this](int thread) { impl_->execute(thread); });
   return impl_->logits;
 }
+
+void Executor::profile(bool on) {
+  impl_->profiling = on;
+  if (on) impl_->node_ns.assign(impl_->steps.size(), 0);
+}
+
+std::span<const int64_t> Executor::node_ns() const { return impl_->node_ns; }
 
 void Executor::copy_block(int32_t from, int32_t to) {
   for (const Step& step : impl_->steps) {

@@ -2,7 +2,9 @@
 #pragma once
 #include <memory>
 #include <span>
+#include <string>
 
+#include "base/numa.h"
 #include "base/threads.h"
 #include "graph/graph.h"
 #include "kernel/attention.h"
@@ -32,6 +34,10 @@ struct ExecutorOptions {
   kernel::KvType kv_type = kernel::KvType::f16;
   bool exact = false;                              // activations in float32
   bool fuse = true;                                // false: the graph as declared (for comparison)
+  std::string layout_file = {};                    // packed weights to map (graph/layout_file.h)
+  std::vector<int> node_of_thread = {};           // NUMA: weights lie with threads; empty: no
+  bool interleave = false;                         // NUMA: weights and KV over all nodes, in turn
+  NumaBinder* binder = nullptr;                    // null: the system's
 };
 
 /// Bytes that an executor will allocate.
@@ -60,6 +66,10 @@ class Executor {
   /// One block of every layer, one after the other: Footprint::kv_block bytes.
   void read_block(int32_t block, uint8_t* out) const;
   void write_block(int32_t block, const uint8_t* bytes);
+
+  /// From now on, or no longer: the time of each node of graph(), waiting for the others included.
+  void profile(bool on);
+  std::span<const int64_t> node_ns() const;   // since profile(true), over all runs
 
   int64_t n_vocab() const;
   const Graph& graph() const;            // after the passes

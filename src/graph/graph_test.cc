@@ -234,7 +234,7 @@ TEST(Executor, MeetsAsOftenAsTheRuleSays) {
                        .kv_type = kernel::KvType::f32, .exact = exact});
     const std::vector<int32_t> tokens(20, 3);
     const int32_t block = 0;
-    for (const int n : {1, kPrivateRows, kPrivateRows + 1, 20}) {
+    for (const int n : {1, tuning().private_rows, tuning().private_rows + 1, 20}) {
       const uint64_t before = pool.barriers();
       const SequenceSlice slice{0, n, 0, &block, n};
       executor.run({std::span(tokens).first(static_cast<size_t>(n)), {&slice, 1}});

@@ -104,7 +104,7 @@ MemoryPlan plan_memory(const Graph& g, int64_t max_tokens, int64_t max_outputs) 
     if (records[v].begin >= 0) {
       const size_t row = kernel::record_count(value.width(), 1) * sizeof(kernel::Record);
       shared.push_back({id * 2 + 1, records[v].begin, records[v].end, padded(row * rows), 0});
-      own.push_back({id, records[v].begin, records[v].end, padded(row * kPrivateRows), 0});
+      own.push_back({id, records[v].begin, records[v].end, padded(row * kPrivateRowsMax), 0});
     }
   }
   plan.shared_bytes = place(shared);

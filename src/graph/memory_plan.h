@@ -13,7 +13,7 @@ struct MemoryPlan {
   struct Place {
     int64_t f32 = kNowhere;       // bytes from the start of the shared arena
     int64_t records = kNowhere;   // the same
-    int64_t privately = kNowhere; // records of up to kPrivateRows rows, in each thread's arena
+    int64_t privately = kNowhere; // records of few rows, in each thread's arena
   };
   std::vector<Place> places;      // by value
   size_t shared_bytes = 0, private_bytes = 0;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/threads.h"
+#include "base/work_shares.h"
 #include "graph/barrier.h"
 #include "graph/executor.h"
 #include "graph/memory_plan.h"
@@ -22,10 +23,11 @@ struct Buffer {
   Rows rows = Rows::tokens;
 };
 
-/// A thread's consecutive groups of one matrix of a linear.
+/// A thread's consecutive groups of one matrix of a linear, in the memory of the thread's node.
 struct Share {
   int matrix = 0;
   int64_t begin = 0, end = 0;
+  kernel::Matrix weights = {};   // null data but for these groups
 };
 
 /// One piece of attention work: query tokens [token_begin, token_end) of a sequence against one KV
@@ -67,10 +69,11 @@ struct Run {
   std::vector<float> partials;
   std::vector<uint8_t*> private_arena;          // by thread
   std::vector<float*> scratch;                  // by thread, kScratchFloats
+  std::vector<WorkCursor> cursors;              // by linear step and thread
   std::vector<std::atomic<int>> next;           // work counters, one an attention node
 
   int64_t rows(Rows r) const { return r == Rows::tokens ? n_tokens : n_outputs; }
-  bool privately(Rows r) const { return rows(r) <= kPrivateRows; }
+  bool privately(Rows r) const { return graph::privately(rows(r)); }
   kernel::Record* records(const Buffer& b, int thread) const {
     return privately(b.rows) ? reinterpret_cast<kernel::Record*>(private_arena[thread] +
                                                                  b.private_offset)
@@ -84,13 +87,16 @@ struct Step {
   const Node* node = nullptr;
   Execute execute = nullptr;
   bool quantises = false;                       // each thread for itself when rows are few
-  bool meets_few = true, meets_many = true;     // barrier after it: up to kPrivateRows, or more
+  bool meets_few = true, meets_many = true;     // barrier after it: few rows (privately), more
   std::vector<Buffer> in, out;
   Buffer residual;
   std::vector<kernel::Matrix> matrices;
+  std::vector<int> weights;                     // by matrix: index into Graph::weights
   std::vector<const float*> biases;             // by matrix, null: none
   std::vector<const float*> vectors;            // gains of norms
   std::vector<std::vector<Share>> shares;       // by thread
+  std::vector<int64_t> share_groups;            // by thread: sum of its shares, one of a pair
+  int first_cursor = kNone;                     // of the threads', in Run::cursors
   int64_t norm_width = 0;
   // attention
   kernel::KvLayout layout;

@@ -1,11 +1,14 @@
 #include "kernel/matmul.h"
 
 #include "base/check.h"
+#include "base/tuning.h"
 #include "kernel/matmul_share.h"
 #include "kernel/quant/format.h"
 
 namespace strata::kernel {
 namespace {
+
+static_assert(Tuning{}.few_tokens == kFewTokens);
 
 void few(const Share& share) {
   const int bits = layout::codes_of(share.layout->coding).bits;
@@ -34,7 +37,7 @@ void matmul(const Matrix& w, const Activation& x, const Output& out, int64_t gro
   STRATA_CHECK(group_begin >= 0 && group_end <= w.groups());
   const Share share = share_of(w, x, out, group_begin, group_end);
   const bool quantised = info(w.type).quantised;
-  if (quantised && x.records) return x.tokens <= kFewTokens ? few(share) : many(share);
+  if (quantised && x.records) return x.tokens <= tuning().few_tokens ? few(share) : many(share);
   STRATA_CHECK(x.f32);
   return !quantised && x.tokens <= kFewFloatTokens ? few_float(share) : many_float(share);
 }

@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "main/command.h"
 #include "main/compatible.h"
+#include "main/tuning_file.h"
 
 namespace strata {
 namespace {
@@ -42,6 +43,7 @@ bool called_server(const char* argv0) {
 
 int main(int argc, char** argv) {
   try {
+    strata::use_stored_tuning();
     return strata::called_server(argv[0]) ? strata::run_compatible_server(argc, argv)
                                           : strata::run(argc, argv);
   } catch (const strata::Error& e) {

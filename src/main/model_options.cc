@@ -7,10 +7,21 @@ namespace strata {
 
 void add_model_options(CLI::App& command, ModelOptions& o) {
   command.add_option("model", o.model, "path, or name of a pulled model")->required();
-  command.add_option("--threads", o.threads, "compute threads (default: one per physical core)");
+  add_machine_options(command, o.machine);
   command.add_option("--precision", o.precision,
                      "fast: int8 activations, f16 KV (what serving uses); exact: float32")
       ->check(CLI::IsMember({"fast", "exact"}));
+}
+
+void add_machine_options(CLI::App& command, engine::EngineOptions& o) {
+  command.add_option("--threads", o.threads, "compute threads (default: one per physical core)");
+  command.add_option_function<std::string>(
+             "--numa", [&o](const std::string& mode) { o.numa = numa_mode(mode); },
+             "shard: weights lie on the node that multiplies them; distribute: interleaved over "
+             "nodes; isolate: one node; numactl: as numactl says (default: shard)")
+      ->check(CLI::IsMember({"shard", "distribute", "isolate", "numactl"}));
+  command.add_option("--layout-file", o.layout_file,
+                     "packed weights of convert --layout (default: beside the model, if there)");
 }
 
 std::shared_ptr<model::Model> load_model(const ModelOptions& o) {
@@ -18,8 +29,9 @@ std::shared_ptr<model::Model> load_model(const ModelOptions& o) {
 }
 
 engine::EngineOptions engine_options(const ModelOptions& o) {
-  return {.threads = o.threads,
-          .precision = o.precision == "exact" ? engine::Precision::exact : engine::Precision::fast};
+  engine::EngineOptions options = o.machine;
+  options.precision = o.precision == "exact" ? engine::Precision::exact : engine::Precision::fast;
+  return options;
 }
 
 const model::Tokenizer& need_tokenizer(const model::Model& model) {

@@ -11,9 +11,11 @@ namespace strata {
 
 struct ModelOptions {
   std::string model, precision = "fast";
-  int threads = 0;
+  engine::EngineOptions machine;   // threads, numa, layout_file
 };
 void add_model_options(CLI::App& command, ModelOptions& options);
+/// --threads, --numa, --layout-file.
+void add_machine_options(CLI::App& command, engine::EngineOptions& options);
 
 /// By path or name in the library. Errors: those of model::find_model and model::load.
 std::shared_ptr<model::Model> load_model(const ModelOptions& options);

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "main/command.h"
+#include "main/model_options.h"
 #include "main/serving.h"
 
 namespace strata {
@@ -21,7 +22,7 @@ void add(CLI::App& app) {
       ->envname("STRATA_API_KEY");
   c->add_option("--served-model-name", a.served_names, "name(s) that clients ask for");
   c->add_option("--cors-origin", a.cors_origins, "origins allowed in browsers, * for any");
-  c->add_option("--threads", e.threads, "compute threads (default: one per physical core)");
+  add_machine_options(*c, e);
   c->add_option("--max-model-len", e.max_model_len, "context, tokens (default: the model's)")
       ->check(CLI::NonNegativeNumber);
   c->add_option("--max-num-seqs", e.max_num_seqs, "sequences running at once")

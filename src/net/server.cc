@@ -1,16 +1,12 @@
 #include "net/server.h"
 
-#include <sched.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <condition_variable>
 #include <thread>
 #include <unordered_map>
 
+#include "base/background.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/topology.h"
 #include "net/connection.h"
 
 namespace strata::net {
@@ -21,17 +17,6 @@ constexpr int max_refusals = 256;       // refused connections being told so at 
 constexpr int io_niceness = 3;          // computing comes first, but the answers must get out
 constexpr auto accept_pause = std::chrono::milliseconds(50);
 constexpr auto close_time = std::chrono::seconds(5);
-
-/// The engine's thread may be pinned and its children inherit that: use every CPU again.
-void prepare_io_thread() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  for (const Cpu& cpu : topology().cpus)
-    if (cpu.id < CPU_SETSIZE) CPU_SET(cpu.id, &set);
-  if (CPU_COUNT(&set) > 0) sched_setaffinity(0, sizeof set, &set);
-  const int self = gettid();
-  setpriority(PRIO_PROCESS, static_cast<id_t>(self), getpriority(PRIO_PROCESS, 0) + io_niceness);
-}
 
 }  // namespace
 
@@ -174,7 +159,7 @@ void Server::start() {
   asio::co_spawn(impl_->acceptor.get_executor(), impl_->accept(), asio::detached);
   for (int i = 0; i < std::max(1, impl_->site.options.threads); ++i)
     impl_->threads.emplace_back([impl = impl_.get()] {
-      prepare_io_thread();
+      enter_background(io_niceness);
       for (;;) {
         try {
           impl->io.run();

@@ -1,8 +1,6 @@
 #include "serve/workers.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
+#include "base/background.h"
 #include "base/error.h"
 
 namespace strata::serve {
@@ -39,7 +37,7 @@ void Workers::stop() {
 }
 
 void Workers::run() {
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), worker_niceness);
+  enter_background(worker_niceness);
   for (;;) {
     std::function<void()> job;
     {

@@ -1,4 +1,4 @@
-// Matrix products: threads share out the rows of the weights.
+// Matrix products: threads share out the rows of the weights, and help those that end later.
 #include <algorithm>
 
 #include "graph/step.h"
@@ -15,50 +15,73 @@ kernel::Activation activation(const Step& s, const Run& run, int thread) {
           .tokens = static_cast<int>(run.rows(in.rows))};
 }
 
+// Calls work(owner, begin, end) for pieces of the threads' shares, in groups; two groups make a
+// panel (kernel/matmul_share.h).
+template <class Work>
+void each_piece(const Step& s, Run& run, int thread, size_t bytes_a_group, Work&& work) {
+  const std::span<WorkCursor> cursors(&run.cursors[s.first_cursor], run.threads);
+  const int64_t groups = (int64_t{tuning().piece_kib} << 10) / static_cast<int64_t>(bytes_a_group);
+  take_shares(cursors, thread, std::max<int64_t>(2, groups / 2 * 2),
+              [&](int owner) { return s.share_groups[owner]; }, work);
+}
+
 }  // namespace
 
 void execute_linear(const Step& s, Run& run, int thread) {
   const kernel::Activation x = activation(s, run, thread);
   if (x.tokens == 0) return;
-  for (const Share& share : s.shares[thread]) {
-    const Buffer& out = s.out[share.matrix];
-    kernel::matmul(s.matrices[share.matrix], x,
-                   {.y = out.f32,
-                    .stride = out.width,
-                    .accumulate = s.residual.f32 != nullptr,
-                    .bias = s.biases[share.matrix]},
-                   share.begin, share.end);
-  }
+  const kernel::Matrix& first = s.matrices[0];
+  const size_t bytes = kernel::group_bytes(first.type, first.cols);
+  each_piece(s, run, thread, bytes, [&](int owner, int64_t from, int64_t to) {
+    int64_t before = 0;   // groups of the owner's earlier shares
+    for (const Share& share : s.shares[owner]) {
+      const int64_t n = share.end - share.begin;
+      const int64_t begin = std::clamp<int64_t>(from - before, 0, n);
+      const int64_t end = std::clamp<int64_t>(to - before, 0, n);
+      before += n;
+      if (begin == end) continue;
+      const Buffer& out = s.out[share.matrix];
+      kernel::matmul(share.weights, x,
+                     {.y = out.f32,
+                      .stride = out.width,
+                      .accumulate = s.residual.f32 != nullptr,
+                      .bias = s.biases[share.matrix]},
+                     share.begin + begin, share.begin + end);
+    }
+  });
 }
 
 void execute_linear_glu(const Step& s, Run& run, int thread) {
   const kernel::Activation x = activation(s, run, thread);
   if (x.tokens == 0) return;
-  const kernel::Matrix &gate = s.matrices[0], &up = s.matrices[1];
   // Gate and up of the same rows, a chunk at a time: small enough to be activated while in cache.
   constexpr int64_t kChunkFloats = 32 << 10;
   const int64_t group = kernel::kGroupRows;
   const int64_t chunk = std::max<int64_t>(2, kChunkFloats / (x.tokens * group) / 2 * 2);
-  for (const Share& share : s.shares[thread]) {
-    for (int64_t begin = share.begin; begin < share.end; begin += chunk) {
-      const int64_t end = std::min(begin + chunk, share.end);
-      const int64_t first = begin * group, n = std::min(end * group, gate.rows) - first;
+  const kernel::Matrix& first_matrix = s.matrices[0];
+  const size_t bytes = 2 * kernel::group_bytes(first_matrix.type, first_matrix.cols);
+  each_piece(s, run, thread, bytes, [&](int owner, int64_t from, int64_t to) {
+    const Share &gate = s.shares[owner][0], &up = s.shares[owner][1];
+    for (int64_t begin = gate.begin + from; begin < gate.begin + to; begin += chunk) {
+      const int64_t end = std::min(begin + chunk, gate.begin + to);
+      const int64_t first = begin * group, n = std::min(end * group, gate.weights.rows) - first;
       float* a = run.scratch[thread];
       float* b = a + n * x.tokens;
       // Both outputs have their first row at column 0 of the chunk.
-      const auto product = [&](int m, const kernel::Matrix& w, float* y) {
-        kernel::matmul(w, x,
-                       {.y = y - first, .stride = n, .accumulate = false, .bias = s.biases[m]},
+      const auto product = [&](const Share& share, float* y) {
+        kernel::matmul(share.weights, x,
+                       {.y = y - first, .stride = n, .accumulate = false,
+                        .bias = s.biases[share.matrix]},
                        begin, end);
       };
-      product(0, gate, a);
-      product(1, up, b);
+      product(gate, a);
+      product(up, b);
       for (int64_t t = 0; t < x.tokens; ++t) {
         kernel::act_mul(s.node->act, a + t * n, b + t * n, n,
                         s.out[0].f32 + t * s.out[0].width + first);
       }
     }
-  }
+  });
 }
 
 }  // namespace strata::graph
