@@ -56,8 +56,10 @@ GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options)
   graph::ExecutorOptions e{.max_tokens = options.max_num_batched_tokens,
                            .max_outputs = std::max(options.max_num_seqs, 64),
                            .max_sequences = options.max_num_seqs,
-                           .kv_type = exact ? kernel::KvType::f32 : kernel::KvType::f16,
-                           .exact = exact};
+                           .kv_type = options.kv_type.value_or(exact ? kernel::KvType::f32
+                                                                     : kernel::KvType::f16),
+                           .exact = exact,
+                           .deterministic = options.deterministic};
   e.layout_file = options.layout_file.empty() ? layout_path(model) : options.layout_file;
   if (options.numa == NumaMode::shard) e.node_of_thread = nodes_of(topology(), pool_.cpus());
   e.interleave = options.numa == NumaMode::distribute && topology().n_node > 1;

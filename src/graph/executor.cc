@@ -118,6 +118,7 @@ struct Executor::Impl {
     run.graph = &graph;
     run.pool = &pool;
     run.threads = threads;
+    run.deterministic = options.deterministic;
     const auto tokens = static_cast<size_t>(options.max_tokens);
     run.position.resize(tokens);
     run.block.resize(tokens);

@@ -33,6 +33,7 @@ struct ExecutorOptions {
   int64_t kv_blocks = 0;                           // kernel::kKvBlock positions each
   kernel::KvType kv_type = kernel::KvType::f16;
   bool exact = false;                              // activations in float32
+  bool deterministic = false;                      // a sequence's logits depend on no other one
   bool fuse = true;                                // false: the graph as declared (for comparison)
   std::string layout_file = {};                    // packed weights to map (graph/layout_file.h)
   std::vector<int> node_of_thread = {};           // NUMA: weights lie with threads; empty: no

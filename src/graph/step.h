@@ -59,6 +59,7 @@ struct Run {
   const Graph* graph = nullptr;
   ThreadPool* pool = nullptr;
   int threads = 1;
+  bool deterministic = false;
   std::span<const int32_t> tokens;
   std::span<const SequenceSlice> sequences;
   int64_t n_tokens = 0, n_outputs = 0;

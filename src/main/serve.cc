@@ -31,6 +31,15 @@ void add(CLI::App& app) {
       ->check(CLI::Range(1, 65536))->capture_default_str();
   c->add_option("--kv-cache-bytes", e.kv_bytes, "memory of the KV cache (default: what is free)")
       ->transform(CLI::AsSizeValue(false));
+  c->add_option("--kv-cache-dtype", e.kv_type, "f16, bf16 or f32 (default: f16)")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, kernel::KvType>{
+          {"f16", kernel::KvType::f16},
+          {"bf16", kernel::KvType::bf16},
+          {"f32", kernel::KvType::f32}}));
+  c->add_option("--block-size", o->block_size, "positions of a KV block: what kernels are made for")
+      ->check(CLI::IsMember({kernel::kKvBlock}))->capture_default_str();
+  c->add_flag("--deterministic", e.deterministic,
+              "a request's text is the same alone and in any batch");
   c->add_flag("--enable-prefix-caching,!--no-enable-prefix-caching", e.prefix_caching,
               "reuse the KV of common prefixes (on)");
   c->add_option("--kv-ram-bytes", e.kv_ram_bytes, "memory for KV blocks that had to make room")

@@ -11,6 +11,7 @@ struct ServingOptions {
   std::string model;                 // path or name
   engine::EngineOptions engine;
   serve::AppOptions app;
+  int block_size = kernel::kKvBlock; // the only one there is
   double shutdown_timeout_s = 60;    // running requests may finish for this long
 };
 

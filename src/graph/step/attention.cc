@@ -86,7 +86,9 @@ void attend_task(const Step& s, const Run& run, const AttentionWork& work,
   a.rows = rows;
   const int64_t total = (task.token_end - task.token_begin) * group;
   for (int64_t done = 0; done < total; done += a.n_row) {
-    a.n_row = static_cast<int>(std::min<int64_t>(kernel::kAttendRows, total - done));
+    // Rows that share a pass agree on its first block: rows of one token do so in any company.
+    const int64_t most = run.deterministic ? group - done % group : total - done;
+    a.n_row = static_cast<int>(std::min<int64_t>(kernel::kAttendRows, most));
     int first = INT32_MAX, last = 0;
     for (int i = 0; i < a.n_row; ++i) {
       const int64_t token = task.token_begin + (done + i) / group;
@@ -169,7 +171,9 @@ void plan_attention(Run& run) {
       if (work.spec.window > 0) positions = std::min(positions, work.spec.window + seq.n_token);
       longest = std::max(longest, positions);
     }
-    const int n_split = choose_split(std::max(pieces, 1), run.threads, longest / kBlock);
+    // Merging parts rounds differently from one pass, and their number depends on the batch.
+    const int n_split =
+        run.deterministic ? 1 : choose_split(std::max(pieces, 1), run.threads, longest / kBlock);
     int partial = 0;
     for (size_t i = 0; i < run.sequences.size(); ++i) {
       const SequenceSlice& seq = run.sequences[i];
