@@ -10,7 +10,7 @@ namespace strata {
 namespace {
 
 struct Options {
-  ModelOptions model{.model = {}, .precision = "exact"};
+  ModelOptions model{.model = {}, .precision = "exact", .machine = {}};
   std::vector<model::Token> prompt;
   int greedy = 0, chunk = 0;
   bool json = false;
