@@ -52,7 +52,8 @@ GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options)
   options.max_num_batched_tokens = std::clamp(options.max_num_batched_tokens, 1, kMaxBatchTokens);
   options.max_num_seqs = std::max(options.max_num_seqs, 1);
   const bool exact = options.precision == Precision::exact;
-  graph::Graph graph = model::build_graph(*model.arch, model.hyper, *model.store);
+  graph::Graph graph = model::build_graph(*model.arch, model.hyper, *model.weights,
+                                          {.context = options.max_model_len});
   graph::ExecutorOptions e{.max_tokens = options.max_num_batched_tokens,
                            .max_outputs = std::max(options.max_num_seqs, 64),
                            .max_sequences = options.max_num_seqs,
@@ -66,11 +67,20 @@ GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options)
 
   const graph::Footprint f = graph::Executor::footprint(graph, pool_.size(), e);
   const size_t available = memory_available(), fixed = f.weights + f.activations;
-  const int context = model.hyper.n_context > 0 ? model.hyper.n_context : 4096;
+  int context = model.hyper.n_context > 0 ? model.hyper.n_context : 4096;
+  if (graph.max_positions() > 0)
+    context = std::min(context, static_cast<int>(graph.max_positions()));
   int wanted = options.max_model_len > 0 ? options.max_model_len : context;
   if (wanted > context) {
     log::warn("max_model_len {} exceeds the context {} that the model was trained for", wanted,
               context);
+  }
+  if (const int64_t most = graph.max_positions(); most > 0 && wanted > most) {
+    throw Error(Code::invalid_argument,
+                fmt::format("max_model_len {} exceeds the {} positions that the model has "
+                            "embeddings for",
+                            wanted, most),
+                {}, "max_model_len");
   }
   size_t bytes = options.kv_bytes;
   if (bytes == 0) {

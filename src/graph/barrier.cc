@@ -3,12 +3,12 @@
 namespace strata::graph {
 
 bool quantises(const Graph& g, const Node& node) {
-  return node.op == Op::quantise || (node.op == Op::rms_norm && g.values[node.out[0]].as_records);
+  return node.op == Op::quantise || (is_norm(node.op) && g.values[node.out[0]].as_records);
 }
 
 bool barrier_after(const Graph& g, const Node& node, int64_t rows) {
   if (!quantises(g, node) || !privately(rows)) return true;
-  return node.op == Op::rms_norm && g.values[node.out[0]].as_f32;
+  return is_norm(node.op) && g.values[node.out[0]].as_f32;
 }
 
 int barriers(const Graph& g, int64_t rows) {

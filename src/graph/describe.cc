@@ -23,6 +23,9 @@ std::string weight_text(const Graph& g, int id) {
 std::string attributes(const Node& n) {
   std::string text;
   if (n.residual != kNone) text += fmt::format(" + %{}", n.residual);
+  if (n.activates) text += " activated";
+  if ((n.op == Op::add || n.op == Op::scale) && n.scale != 1)
+    text += fmt::format(" scale={:.4g}", n.scale);
   if (n.op == Op::attention) {
     const AttentionOptions& a = n.attention;
     text += fmt::format(" scale={:.4g}", a.scale);

@@ -68,14 +68,19 @@ Execute execute_of(Op op) {
   switch (op) {
     case Op::embed: return execute_embed;
     case Op::rms_norm: return execute_rms_norm;
+    case Op::layer_norm: return execute_layer_norm;
     case Op::linear: return execute_linear;
     case Op::linear_glu: return execute_linear_glu;
     case Op::rope: return execute_rope;
     case Op::attention: return execute_attention;
     case Op::glu: return execute_glu;
+    case Op::activate: return execute_activate;
+    case Op::scale: return execute_scale;
+    case Op::clamp: return execute_clamp;
     case Op::add: return execute_add;
     case Op::softcap: return execute_softcap;
     case Op::select: return execute_select;
+    case Op::pool: return execute_pool;
     case Op::quantise: return execute_quantise;
   }
   STRATA_CHECK(false);
@@ -153,11 +158,21 @@ struct Executor::Impl {
     return b;
   }
 
-  const float* load_vector(const StoredTensor& tensor) {
+  float* load_vector(const StoredTensor& tensor) {
     auto* out = reinterpret_cast<float*>(
         vectors.allocate(static_cast<size_t>(tensor.elements()) * sizeof(float)));
-    kernel::to_f32(tensor.type, tensor.data, tensor.elements(), out);
+    to_f32(tensor, out);
     return out;
+  }
+
+  void load_norm(Step& step, const Weight& weight) {
+    float* gain = load_vector(*weight.tensor);
+    // rms_norm adds its offset itself.
+    if (step.node->op == Op::layer_norm)
+      for (int64_t i = 0; i < weight.tensor->elements(); ++i) gain[i] += step.node->offset;
+    step.vectors = {gain, weight.bias ? load_vector(*weight.bias) : nullptr};
+    step.norm_width = graph.values[step.node->in[0]].d;
+    step.norm_shared = weight.tensor->elements() == step.norm_width;
   }
 
   void add_matrix(Step& step, int index) {
@@ -230,11 +245,10 @@ struct Executor::Impl {
       if (node.op != Op::embed) {
         for (int w : node.weights) {
           if (graph.weights[w].matrix) add_matrix(step, w);
+          else if (is_norm(node.op)) load_norm(step, graph.weights[w]);
           else step.vectors.push_back(load_vector(*graph.weights[w].tensor));
         }
       }
-      if (node.op == Op::rms_norm)
-        step.norm_width = graph.weights[node.weights[0]].tensor->elements();
       if (!step.matrices.empty()) {
         share_out(step);
         for (const std::vector<Share>& own : step.shares) {

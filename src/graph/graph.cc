@@ -1,5 +1,7 @@
 #include "graph/graph.h"
 
+#include <iterator>
+
 #include "base/check.h"
 #include "base/error.h"
 #include "kernel/attention.h"
@@ -32,14 +34,27 @@ const StoredTensor& require(const WeightSource& source, const std::string& name)
 }  // namespace
 
 std::string_view name(Op op) {
-  static constexpr std::string_view names[] = {"embed", "rms_norm", "linear", "linear_glu",
-                                               "rope",  "attention", "glu",   "add",
-                                               "softcap", "select",  "quantise"};
+  static constexpr std::string_view names[] = {
+      "embed",    "rms_norm", "layer_norm", "linear", "linear_glu", "rope",   "attention", "glu",
+      "activate", "add",      "scale",      "clamp",  "softcap",    "select", "pool",
+      "quantise"};
+  static_assert(std::size(names) == static_cast<size_t>(Op::quantise) + 1);
   return names[static_cast<int>(op)];
 }
 
+bool is_norm(Op op) { return op == Op::rms_norm || op == Op::layer_norm; }
+bool is_linear(Op op) { return op == Op::linear || op == Op::linear_glu; }
+
 bool Graph::has(std::string_view weight) const {
   return source_->find(std::string(weight) + ".weight") != nullptr;
+}
+
+int64_t Graph::max_positions() const {
+  for (const Node& node : nodes) {
+    if (node.positions != kNone)
+      return weights[node.weights[node.positions]].tensor->shape[0] - node.position_offset;
+  }
+  return 0;
 }
 
 int Graph::add_value(Value value) {
@@ -74,20 +89,73 @@ int Graph::matrix_weight(std::string_view weight, int64_t cols) {
   return static_cast<int>(weights.size()) - 1;
 }
 
-Tensor Graph::embed(std::string_view weight, int64_t d_model, float scale) {
-  const int w = matrix_weight(weight, d_model);
+int Graph::table(std::string_view weight, int64_t d) {
+  const int w = matrix_weight(weight, d);
   weights[w].matrix = false;   // rows are looked up where they are stored
-  Node node{.op = Op::embed, .weights = {w}};
-  node.scale = scale;
+  return w;
+}
+
+Tensor Graph::embed(std::string_view weight, int64_t d_model, const EmbedForm& form) {
+  Node node{.op = Op::embed, .weights = {table(weight, d_model)}};
+  node.scale = form.scale;
+  node.position_offset = form.position_offset;
+  const auto add = [&](std::string_view name, int& which) {
+    if (name.empty()) return;
+    which = static_cast<int>(node.weights.size());
+    node.weights.push_back(table(name, d_model));
+  };
+  add(form.positions, node.positions);
+  add(form.constant, node.constant);
   return emit(std::move(node), {.d = d_model});
+}
+
+int Graph::norm_weight(std::string_view weight, const Value& x) {
+  const StoredTensor* gain = source_->find(std::string(weight) + ".weight");
+  return vector_weight(weight, gain && gain->elements() == x.width() ? x.width() : x.d);
 }
 
 Tensor Graph::rms_norm(Tensor x, std::string_view weight, float eps, float offset) {
   const Value in = values[x.value];
-  Node node{.op = Op::rms_norm, .in = {x.value}, .weights = {vector_weight(weight, in.d)}};
+  Node node{.op = Op::rms_norm, .in = {x.value}, .weights = {norm_weight(weight, in)}};
   node.eps = eps;
   node.offset = offset;
   return emit(std::move(node), {.rows = in.rows, .heads = in.heads, .d = in.d});
+}
+
+Tensor Graph::layer_norm(Tensor x, std::string_view weight, float eps, float offset) {
+  const Value in = values[x.value];
+  const int w = norm_weight(weight, in);
+  const int64_t n = weights[w].tensor->elements();
+  const StoredTensor* bias = source_->find(std::string(weight) + ".bias");
+  if (bias && bias->elements() != n) misshapen(*bias, fmt::format("{} elements", n));
+  weights[w].bias = bias;
+  Node node{.op = Op::layer_norm, .in = {x.value}, .weights = {w}};
+  node.eps = eps;
+  node.offset = offset;
+  return emit(std::move(node), {.rows = in.rows, .heads = in.heads, .d = in.d});
+}
+
+Tensor Graph::elementwise(Node node) {
+  const Value in = values[node.in[0]];
+  return emit(std::move(node), {.rows = in.rows, .heads = in.heads, .d = in.d});
+}
+
+Tensor Graph::activate(kernel::Act act, Tensor x) {
+  Node node{.op = Op::activate, .in = {x.value}};
+  node.act = act;
+  return elementwise(std::move(node));
+}
+
+Tensor Graph::scale(Tensor x, float factor) {
+  Node node{.op = Op::scale, .in = {x.value}};
+  node.scale = factor;
+  return elementwise(std::move(node));
+}
+
+Tensor Graph::clamp(Tensor x, float limit) {
+  Node node{.op = Op::clamp, .in = {x.value}};
+  node.cap = limit;
+  return elementwise(std::move(node));
 }
 
 Tensor Graph::linear(Tensor x, std::string_view weight) {
@@ -183,25 +251,32 @@ Tensor Graph::glu(kernel::Act act, Tensor gate, Tensor up) {
   return emit(std::move(node), {.rows = a.rows, .d = a.width()});
 }
 
-Tensor Graph::add(Tensor a, Tensor b) {
+Tensor Graph::add(Tensor a, Tensor b, float scale) {
   const Value va = values[a.value];
   if (va.width() != values[b.value].width() || va.rows != values[b.value].rows) {
     fail(Code::data_loss, "a residual of {} values meets one of {}", va.width(),
          values[b.value].width());
   }
-  return emit({.op = Op::add, .in = {a.value, b.value}}, {.rows = va.rows, .d = va.width()});
+  Node node{.op = Op::add, .in = {a.value, b.value}};
+  node.scale = scale;
+  return emit(std::move(node), {.rows = va.rows, .d = va.width()});
 }
 
 Tensor Graph::softcap(Tensor x, float cap) {
-  const Value in = values[x.value];
   Node node{.op = Op::softcap, .in = {x.value}};
   node.cap = cap;
-  return emit(std::move(node), {.rows = in.rows, .d = in.width()});
+  return elementwise(std::move(node));
 }
 
 Tensor Graph::select(Tensor x) {
   return emit({.op = Op::select, .in = {x.value}}, {.rows = Rows::outputs,
                                                     .d = values[x.value].width()});
+}
+
+Tensor Graph::pool(Tensor x, Pool kind) {
+  Node node{.op = Op::pool, .in = {x.value}};
+  node.pool = kind;
+  return emit(std::move(node), {.rows = Rows::outputs, .d = values[x.value].width()});
 }
 
 int Graph::add_rope(RopeSpec spec) {

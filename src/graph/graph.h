@@ -14,18 +14,24 @@
 namespace strata::graph {
 
 enum class Rows : uint8_t { tokens, outputs };
+enum class Pool : uint8_t { mean, first, last };
 
 enum class Op : uint8_t {
-  embed,      // token ids -> rows of a table, times a scale
+  embed,      // rows of a table by token, times a scale; [+ rows by position][+ one row]
   rms_norm,   // over d of every head; [+ residual]
-  linear,     // x W^T + b for one or more W that share x; [+ residual]
+  layer_norm, // over d of every head, with a bias where one exists; [+ residual]
+  linear,     // x W^T + b for one or more W that share x; [activated][+ residual]
   linear_glu, // act(x Wg^T) * (x Wu^T)
   rope,       // rotary embedding of every head
   attention,  // stores k, v in the cache, then softmax(q k^T) v; [per-head norm and rope of q, k]
   glu,        // act(a) * b
-  add,        // a + b
+  activate,   // act(x)
+  add,        // a + scale * b
+  scale,      // scale * x
+  clamp,      // x within [-cap, cap]
   softcap,    // cap * tanh(x / cap)
   select,     // rows whose logits are wanted
+  pool,       // all rows of a sequence -> one: the mean, the first or the last
   quantise,   // int8 records of a value, for the linears that read it
 };
 std::string_view name(Op op);
@@ -40,7 +46,11 @@ struct Value {
   int64_t width() const { return heads * d; }
 };
 
-/// A weight in use: the stored tensor and, for linears, its bias.
+bool is_norm(Op op);
+/// Reads records of its input where the weights are block-quantised.
+bool is_linear(Op op);
+
+/// A weight in use: the stored tensor and, for linears and layer norms, its bias.
 struct Weight {
   const StoredTensor* tensor = nullptr;
   const StoredTensor* bias = nullptr;   // null: none
@@ -69,8 +79,12 @@ struct Node {
   int residual = kNone;         // value added to out[0]; out[0] takes over its memory
   int layer = kNone;            // for people
   float eps = 0, offset = 0;    // norms
-  float scale = 1, cap = 0;     // embed; softcap
+  float scale = 1, cap = 0;     // embed, add, scale; softcap, clamp
   kernel::Act act = kernel::Act::silu;
+  bool activates = false;       // linear: act is applied to the product
+  Pool pool = Pool::mean;
+  int positions = kNone, constant = kNone;   // embed: which of `weights` have rows to add
+  int position_offset = 0;                   // position p takes row p + offset
   int rope = kNone;             // index into Graph::ropes
   AttentionOptions attention{};
   int cache = kNone;            // attention: index of its KV cache
@@ -96,14 +110,24 @@ struct Tensor {
   int value = kNone;
 };
 
+/// What is added to the scaled rows of the tokens.
+struct EmbedForm {
+  float scale = 1;
+  std::string_view positions = {};   // a learned row for each position
+  int position_offset = 0;           // position p takes row p + offset
+  std::string_view constant = {};    // the first row of a table (token type 0)
+};
+
 /// Builder and container. A missing or misshapen weight is data_loss naming tensor and shapes.
 class Graph {
  public:
   explicit Graph(const WeightSource& source) : source_(&source) {}
 
   // What architectures use. `weight` is a name without ".weight"; a bias is used where one exists.
-  Tensor embed(std::string_view weight, int64_t d_model, float scale);
+  Tensor embed(std::string_view weight, int64_t d_model, const EmbedForm& form);
+  /// Gains of one head ([d], shared by all) or of every head ([heads * d]).
   Tensor rms_norm(Tensor x, std::string_view weight, float eps, float offset);
+  Tensor layer_norm(Tensor x, std::string_view weight, float eps, float offset = 0);
   Tensor linear(Tensor x, std::string_view weight);
   Tensor heads(Tensor x, int n, int64_t d);   // the same values seen as n heads of d
   Tensor merge(Tensor x);                     // and back
@@ -115,9 +139,14 @@ class Graph {
   /// the values. -> [n_head, d_v]. Source: arXiv:2405.04434 section 2.1.
   Tensor latent_attention(Tensor q, Tensor row, int d_v, AttentionOptions options);
   Tensor glu(kernel::Act act, Tensor gate, Tensor up);
-  Tensor add(Tensor a, Tensor b);
+  Tensor activate(kernel::Act act, Tensor x);
+  Tensor add(Tensor a, Tensor b, float scale = 1);   // a + scale * b
+  Tensor scale(Tensor x, float factor);
+  Tensor clamp(Tensor x, float limit);
   Tensor softcap(Tensor x, float cap);
   Tensor select(Tensor x);
+  /// A row for each sequence, of which all tokens come in one step and one output is wanted.
+  Tensor pool(Tensor x, Pool kind);
   int add_rope(RopeSpec spec);
   void output(Tensor logits) { output_ = logits.value; }
   void layer(int index) { layer_ = index; }   // label of the nodes that follow
@@ -125,6 +154,8 @@ class Graph {
   const WeightSource& source() const { return *source_; }
   int output() const { return output_; }
   bool has(std::string_view weight) const;
+  /// Positions that learned embeddings have rows for; 0: any.
+  int64_t max_positions() const;
 
   // What passes rewrite.
   std::vector<Node> nodes;
@@ -144,6 +175,9 @@ class Graph {
  private:
   Tensor emit(Node node, Value out);
   Tensor emit_attention(Node node, AttentionOptions options, CacheSpec cache);
+  Tensor elementwise(Node node);   // one input, output alike
+  int table(std::string_view name, int64_t d);
+  int norm_weight(std::string_view name, const Value& x);
   int vector_weight(std::string_view name, int64_t n);
   int matrix_weight(std::string_view name, int64_t cols);
 

@@ -67,7 +67,7 @@ FakeSource weights(kernel::Type type, bool biases = true) {
 }
 
 // Two layers that share weights, with every kind of node: QK norm, rope, window, a post-norm.
-Graph build(const FakeSource& s) {
+Graph build(const WeightSource& s) {
   Graph g(s);
   const int rope = g.add_rope({.d = kDim, .interleaved = false,
                                .row = [](int position, float* cos, float* sin) {
@@ -77,7 +77,7 @@ Graph build(const FakeSource& s) {
                                    sin[i] = static_cast<float>(std::sin(a));
                                  }
                                }});
-  Tensor x = g.embed("embd", kModel, 2);
+  Tensor x = g.embed("embd", kModel, {.scale = 2});
   for (int layer = 0; layer < 2; ++layer) {
     g.layer(layer);
     const Tensor y = g.rms_norm(x, "norm1", 1e-6f, 0);
@@ -96,6 +96,36 @@ Graph build(const FakeSource& s) {
   }
   g.layer(kNone);
   g.output(g.softcap(g.linear(g.rms_norm(g.select(x), "out_norm", 1e-6f, 0), "head"), 20));
+  return g;
+}
+
+// One layer of another kind: learned positions, layer norms, an MLP without a gate, limits and
+// factors.
+FakeSource plain_weights() {
+  FakeSource s = weights(kernel::Type::f32);
+  s.add("position.weight", {64, kModel});
+  s.add("kind.weight", {2, kModel});
+  for (const char* n : {"norm1", "norm2", "out_norm"}) s.add(std::string(n) + ".bias", {kModel});
+  s.add("up.bias", {kFf});
+  s.add("head_norms.weight", {kHeads * kDim});   // a gain for every head
+  return s;
+}
+
+Graph build_plain(const FakeSource& s) {
+  Graph g(s);
+  Tensor x = g.embed("embd", kModel,
+                     {.scale = 0.5f, .positions = "position", .position_offset = 2,
+                      .constant = "kind"});
+  EXPECT_EQ(g.max_positions(), 62);
+  const Tensor y = g.layer_norm(x, "norm1", 1e-5f);
+  Tensor q = g.heads(g.clamp(g.linear(y, "q"), 0.7f), kHeads, kDim);
+  q = g.layer_norm(q, "head_norms", 1e-5f, 1);
+  const Tensor k = g.heads(g.linear(y, "k"), kHeadsKv, kDim);
+  const Tensor v = g.heads(g.linear(y, "v"), kHeadsKv, kDim);
+  x = g.add(x, g.linear(g.merge(g.attention(q, k, v, 0.25f, 0, 0)), "o"), 0.3f);
+  const Tensor up = g.linear(g.layer_norm(x, "norm2", 1e-5f), "up");
+  x = g.add(x, g.linear(g.activate(kernel::Act::relu2, up), "down"));
+  g.output(g.scale(g.linear(g.layer_norm(g.select(x), "out_norm", 1e-5f), "head"), 0.25f));
   return g;
 }
 
@@ -134,6 +164,47 @@ TEST(Graph, PassesChangeNothing) {
       EXPECT_LE(worst(logits(build(s), true, true, threads, chunk), plain), 2e-4)
           << threads << " threads, chunks of " << chunk;
   }
+}
+
+TEST(Graph, PassesChangeNothingWithoutGates) {
+  const FakeSource s = plain_weights();
+  const std::vector<float> plain = logits(build_plain(s), false, true, 1, 20);
+  for (int chunk : {20, 7, 1})
+    EXPECT_LE(worst(logits(build_plain(s), true, true, 2, chunk), plain), 2e-4) << chunk;
+  Graph g = build_plain(s);
+  for (const Pass& pass : passes(true)) pass.run(g);
+  int activated = 0;
+  for (const Node& node : g.nodes) {
+    EXPECT_NE(node.op, Op::activate);
+    activated += node.activates;
+  }
+  EXPECT_EQ(activated, 1);
+}
+
+// A source may make a matrix's rows when they are asked for.
+TEST(Graph, RowsMadeOnDemandAreTheRowsStored) {
+  const FakeSource stored = weights(kernel::Type::q8_0);
+  class Made : public WeightSource {
+   public:
+    explicit Made(const FakeSource& from) : from_(from) {}
+    const StoredTensor* find(std::string_view name) const override {
+      const StoredTensor* t = from_.find(name);
+      if (!t || made_.count(std::string(name))) return t ? &made_.at(std::string(name)) : nullptr;
+      StoredTensor made = *t;
+      made.data = nullptr;
+      made.make = [t](int64_t begin, int64_t end, uint8_t* out) {
+        const size_t row = kernel::row_bytes(t->type, t->cols());
+        std::copy(t->data + row * begin, t->data + row * end, out);
+      };
+      return &made_.emplace(name, std::move(made)).first->second;
+    }
+
+   private:
+    const FakeSource& from_;
+    mutable std::map<std::string, StoredTensor> made_;
+  };
+  const Made made(stored);
+  EXPECT_EQ(logits(build(made), true, true, 2, 20), logits(build(stored), true, true, 2, 20));
 }
 
 TEST(Graph, QuantisedInputsStayClose) {

@@ -45,8 +45,7 @@ namespace {
 
 // Does the node read the value's floats, or its records alone?
 bool reads_f32(const Graph& g, const Node& node, int value) {
-  const bool linear = node.op == Op::linear || node.op == Op::linear_glu;
-  if (!linear || !g.values[value].as_records) return true;
+  if (!is_linear(node.op) || !g.values[value].as_records) return true;
   for (int w : node.weights)
     if (!kernel::info(g.weights[w].tensor->type).quantised) return true;
   return false;
@@ -76,10 +75,9 @@ MemoryPlan plan_memory(const Graph& g, int64_t max_tokens, int64_t max_outputs) 
     // No barrier may follow a node that quantises privately: other threads still read its input
     // while this one runs the next node.
     const int until = quantises(g, node) ? at + 1 : at;
-    const bool linear = node.op == Op::linear || node.op == Op::linear_glu;
     for (int v : node.in) {
       if (reads_f32(g, node, v)) floats[home[v]].touch(until);
-      if (linear && g.values[v].as_records) records[v].touch(at);
+      if (is_linear(node.op) && g.values[v].as_records) records[v].touch(at);
     }
     if (node.residual != kNone) floats[home[node.residual]].touch(until);
     for (int v : node.out) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <exception>
 #include <map>
 #include <set>
 
@@ -29,8 +30,6 @@ struct Job {
   uint8_t* to;   // the place of group `begin`
 };
 
-int64_t columns(const StoredTensor& tensor) { return tensor.shape.back(); }
-
 }  // namespace
 
 Image plan_image(const Graph& g) {
@@ -42,11 +41,11 @@ Image plan_image(const Graph& g) {
     const Weight& weight = g.weights[w];
     if (!weight.matrix) continue;
     const StoredTensor& t = *weight.tensor;
-    const int64_t rows = t.elements() / columns(t);
+    const int64_t rows = t.rows();
     const ImageItem item{.weight = w,
                          .tensor = &t,
                          .offset = image.bytes,
-                         .group_bytes = kernel::group_bytes(t.type, columns(t)),
+                         .group_bytes = kernel::group_bytes(t.type, t.cols()),
                          .groups = (rows + kernel::kGroupRows - 1) / kernel::kGroupRows};
     image.bytes += Arena::rounded(item.bytes());
     image.items.push_back(item);
@@ -56,9 +55,13 @@ Image plan_image(const Graph& g) {
 
 void pack_groups(const ImageItem& item, int64_t begin, int64_t end, uint8_t* to) {
   const StoredTensor& t = *item.tensor;
-  const int64_t cols = columns(t), first = begin * kernel::kGroupRows;
-  kernel::pack(t.type, t.data + kernel::row_bytes(t.type, cols) * static_cast<size_t>(first),
-               t.elements() / cols - first, cols, 0, end - begin, to);
+  constexpr int64_t kGroups = 16;   // at a time: a tensor may have to make its rows
+  std::vector<uint8_t> room;
+  for (int64_t g = begin; g < end; g += kGroups, to += item.group_bytes * kGroups) {
+    const int64_t last = std::min(g + kGroups, end), row = g * kernel::kGroupRows;
+    const int64_t row_end = std::min(last * kernel::kGroupRows, t.rows());
+    kernel::pack(t.type, rows_of(t, row, row_end, room), row_end - row, t.cols(), 0, last - g, to);
+  }
 }
 
 struct PackedWeights::Impl {
@@ -140,13 +143,20 @@ struct PackedWeights::Impl {
       }
     }
     std::vector<std::atomic<size_t>> next(jobs.size());
+    std::vector<std::exception_ptr> failed(static_cast<size_t>(pool.size()));
     pool.run([&](int t) {
       const int own = nodes > 1 ? options.node_of_thread[static_cast<size_t>(t)] : 0;
-      for (const int node : {own, kAnyNode}) {
-        const auto list = static_cast<size_t>(node + 1);
-        for (size_t i; (i = next[list].fetch_add(1)) < jobs[list].size();) run(jobs[list][i]);
+      try {
+        for (const int node : {own, kAnyNode}) {
+          const auto list = static_cast<size_t>(node + 1);
+          for (size_t i; (i = next[list].fetch_add(1)) < jobs[list].size();) run(jobs[list][i]);
+        }
+      } catch (...) {
+        failed[static_cast<size_t>(t)] = std::current_exception();   // rows are made of corrupt bytes
       }
     });
+    for (const std::exception_ptr& error : failed)
+      if (error) std::rethrow_exception(error);
   }
 
   void run(const Job& job) const {
@@ -190,7 +200,7 @@ kernel::Matrix PackedWeights::matrix(int weight, int node) const {
   const size_t index = impl_->item_of_weight.at(weight);
   const ImageItem& item = impl_->image.items[index];
   const StoredTensor& t = *item.tensor;
-  kernel::Matrix m{.type = t.type, .rows = t.elements() / columns(t), .cols = columns(t)};
+  kernel::Matrix m{.type = t.type, .rows = t.rows(), .cols = t.cols()};
   for (const Part& part : impl_->parts[index]) {
     if (part.groups.node != node && part.groups.node != kAnyNode) continue;
     // Group 0, were it there: kernels only read the groups that they are told to.

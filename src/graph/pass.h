@@ -13,6 +13,8 @@ void fuse_attention_input(Graph& graph);
 /// glu(linear(x, gate), linear(x, up)) becomes linear_glu(x): each thread activates the rows it
 /// made.
 void fuse_glu(Graph& graph);
+/// activate(linear(x)) becomes one node: each thread activates the rows it made.
+void fuse_activation(Graph& graph);
 /// Linears that read the same value become one node with several weights (QKV): one hand-out of
 /// work, one barrier.
 void fuse_linear(Graph& graph);

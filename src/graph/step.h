@@ -94,11 +94,12 @@ struct Step {
   std::vector<kernel::Matrix> matrices;
   std::vector<int> weights;                     // by matrix: index into Graph::weights
   std::vector<const float*> biases;             // by matrix, null: none
-  std::vector<const float*> vectors;            // gains of norms
+  std::vector<const float*> vectors;            // norms: gain, bias or null; attention: q, k gains
   std::vector<std::vector<Share>> shares;       // by thread
   std::vector<int64_t> share_groups;            // by thread: sum of its shares, one of a pair
   int first_cursor = kNone;                     // of the threads', in Run::cursors
-  int64_t norm_width = 0;
+  int64_t norm_width = 0;                       // of a head
+  bool norm_shared = true;                      // one gain for all heads
   // attention
   kernel::KvLayout layout;
   uint8_t* cache = nullptr;
@@ -112,15 +113,20 @@ Execute execute_of(Op op);
 
 void execute_embed(const Step&, Run&, int);
 void execute_rms_norm(const Step&, Run&, int);
+void execute_layer_norm(const Step&, Run&, int);
 void execute_quantise(const Step&, Run&, int);
 void execute_linear(const Step&, Run&, int);
 void execute_linear_glu(const Step&, Run&, int);
 void execute_attention(const Step&, Run&, int);
 void execute_rope(const Step&, Run&, int);
 void execute_glu(const Step&, Run&, int);
+void execute_activate(const Step&, Run&, int);
+void execute_scale(const Step&, Run&, int);
+void execute_clamp(const Step&, Run&, int);
 void execute_add(const Step&, Run&, int);
 void execute_softcap(const Step&, Run&, int);
 void execute_select(const Step&, Run&, int);
+void execute_pool(const Step&, Run&, int);
 
 /// Fills run.attention's tasks for the batch in `run`.
 void plan_attention(Run& run);

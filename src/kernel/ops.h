@@ -6,7 +6,8 @@
 
 namespace strata::kernel {
 
-enum class Act : uint8_t { silu, gelu_tanh, gelu, relu };
+/// relu2: max(x, 0)^2 (arXiv:2109.08668); gelu_quick: x sigmoid(1.702 x) (arXiv:1606.08415).
+enum class Act : uint8_t { silu, gelu_tanh, gelu, relu, relu2, gelu_quick };
 
 /// out = x / rms(x) * (gain + offset); gain may be null (1). Source: arXiv:1910.07467 section 3.
 void rms_norm(const float* x, const float* gain, float eps, float offset, int64_t n, float* out);
@@ -20,6 +21,8 @@ void activate(Act act, const float* x, int64_t n, float* out);
 void add(const float* a, const float* b, int64_t n, float* out);
 /// out = x * s.
 void scale(const float* x, float s, int64_t n, float* out);
+/// out = x within [-limit, limit]; NaN stays NaN.
+void clamp(const float* x, float limit, int64_t n, float* out);
 /// out = cap * tanh(x / cap).
 void softcap(const float* x, float cap, int64_t n, float* out);
 /// Rotates `n_head` consecutive heads of d_head floats: the first d_rope (even) of each by the

@@ -10,6 +10,7 @@
 #include "model/arch.h"
 #include "model/hub/library.h"
 #include "model/store.h"
+#include "model/weights.h"
 
 namespace strata {
 namespace {
@@ -27,7 +28,8 @@ void print_graph(const model::Store& store, bool exact) {
     fail(Code::unimplemented, "architecture '{}' is not supported; supported are {}", hyper.arch,
          model::arch_names());
   }
-  graph::Graph g = model::build_graph(*arch, hyper, store);
+  const model::Weights weights(store, hyper);
+  graph::Graph g = model::build_graph(*arch, hyper, weights);
   fmt::print("== as declared by arch/{}\n{}", hyper.arch, graph::describe(g));
   for (const graph::Pass& pass : graph::passes(exact)) {
     pass.run(g);

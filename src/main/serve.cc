@@ -20,6 +20,9 @@ void add(CLI::App& app) {
       ->capture_default_str();
   c->add_option("--api-key", a.api_keys, "key that clients must send; may be repeated")
       ->envname("STRATA_API_KEY");
+  c->add_option("--task", o->task, "generate text, or embed: make vectors of texts (default: what "
+                                   "the model is for)")
+      ->check(CLI::IsMember({"generate", "embed"}));
   c->add_option("--served-model-name", a.served_names, "name(s) that clients ask for");
   c->add_option("--cors-origin", a.cors_origins, "origins allowed in browsers, * for any");
   add_machine_options(*c, e);

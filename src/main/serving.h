@@ -9,6 +9,7 @@ namespace strata {
 
 struct ServingOptions {
   std::string model;                 // path or name
+  std::string task = {};             // "generate" or "embed"; empty: what the model is for
   engine::EngineOptions engine;
   serve::AppOptions app;
   int block_size = kernel::kKvBlock; // the only one there is

@@ -13,7 +13,7 @@ namespace strata::model {
 struct Layer {
   const Hyper& h;
   int index = 0;
-  int rope = 0;         // index of the rotary embedding of this layer in the graph
+  int rope = graph::kNone;   // index of the rotary embedding of this layer in the graph, if any
   std::string operator()(std::string_view name) const {
     return "blk." + std::to_string(index) + "." + std::string(name);
   }
@@ -26,23 +26,54 @@ struct Arch {
   graph::Tensor (*block)(graph::Graph& g, const Layer& layer, graph::Tensor x);
 };
 
+struct BuildOptions {
+  int context = 0;                   // positions that will be used; 0: the trained ones
+  Pooling pooling = Pooling::none;   // one vector a sequence (rank: scores) instead of logits
+};
 /// Embedding, blocks, final norm and head: everything around the blocks is common.
 /// Errors: data_loss naming a missing or misshapen tensor; unimplemented for an unknown
-/// architecture.
-graph::Graph build_graph(const Arch& arch, const Hyper& hyper, const graph::WeightSource& source);
+/// architecture; invalid_argument for logits of an encoder.
+graph::Graph build_graph(const Arch& arch, const Hyper& hyper, const graph::WeightSource& source,
+                         const BuildOptions& options = {});
 
 /// Names of all registered architectures, sorted, for messages and docs.
 std::string arch_names();
 
-/// Pieces that many architectures share. `y` is normalised already.
+// Pieces that many architectures share. `y` is normalised already.
+
+/// The model's norm (Hyper::norm) with its epsilon.
+graph::Tensor norm(graph::Graph& g, const Layer& layer, graph::Tensor x, std::string_view weight);
+/// x + residual_scale * y.
+graph::Tensor residual(graph::Graph& g, const Layer& layer, graph::Tensor x, graph::Tensor y);
+
+/// Norm of queries and keys: of every head, before or after the rotary embedding, or of all heads
+/// as one vector.
+enum class QkNorm { none, heads, heads_after_rope, whole };
+/// QkNorm::heads where the file has the gains: a choice of the family's models.
+QkNorm qk_norm_if_stored(const graph::Graph& g, const Layer& layer);
+
 struct AttentionForm {
-  bool qk_norm = false;    // RMSNorm of every query and key head before the rotary embedding
+  QkNorm qk_norm = QkNorm::none;
 };
 graph::Tensor attention(graph::Graph& g, const Layer& layer, graph::Tensor y,
                         AttentionForm form = {});
 /// down(act(gate(y)) * up(y)). Source: arXiv:2002.05202.
 graph::Tensor gated_mlp(graph::Graph& g, const Layer& layer, graph::Tensor y);
-/// RMSNorm with the model's epsilon.
-graph::Tensor norm(graph::Graph& g, const Layer& layer, graph::Tensor x, std::string_view weight);
+/// down(act(up(y))).
+graph::Tensor mlp(graph::Graph& g, const Layer& layer, graph::Tensor y);
+
+// Whole blocks that several families have.
+
+/// Llama's: x + attention(norm(x)), then x + gated_mlp(norm(x)). Source: arXiv:2302.13971.
+graph::Tensor pre_norm_block(graph::Graph& g, const Layer& layer, graph::Tensor x);
+/// GPT-2's: the same with an MLP without a gate.
+graph::Tensor pre_norm_mlp_block(graph::Graph& g, const Layer& layer, graph::Tensor x);
+/// BERT's: sums are normalised, so that every row of the stream is. The MLP has a gate where one is
+/// stored. Source: arXiv:1810.04805.
+graph::Tensor norm_behind_block(graph::Graph& g, const Layer& layer, graph::Tensor x);
+/// OLMo 2's: each half's result is normalised, not its input. Source: arXiv:2501.00656 section 3.
+graph::Tensor post_norm_block(graph::Graph& g, const Layer& layer, graph::Tensor x, QkNorm qk_norm);
+/// Gemma 2's: both are. Source: arXiv:2408.00118 section 2.
+graph::Tensor sandwich_block(graph::Graph& g, const Layer& layer, graph::Tensor x, QkNorm qk_norm);
 
 }  // namespace strata::model

@@ -10,15 +10,15 @@
 namespace strata::model {
 namespace {
 
-std::vector<float> freq_divisors(const Store& store) {
-  const graph::StoredTensor* t = store.find("rope_freqs.weight");
+std::vector<float> divisors(const Store& store, std::string_view name) {
+  const graph::StoredTensor* t = store.find(name);
   if (!t) return {};
   if (t->type != kernel::Type::f32 || t->elements() > hyper_max::kHeadDim)
-    fail(Code::data_loss, "{}: rope_freqs.weight is not an F32 tensor of at most {} elements",
-         store.path(), hyper_max::kHeadDim);
-  std::vector<float> divisors(t->elements());
-  kernel::to_f32(t->type, t->data, t->elements(), divisors.data());
-  return divisors;
+    fail(Code::data_loss, "{}: {} is not an F32 tensor of at most {} elements", store.path(), name,
+         hyper_max::kHeadDim);
+  std::vector<float> values(t->elements());
+  graph::to_f32(*t, values.data());
+  return values;
 }
 
 int64_t embedding_rows(const Store& store) {
@@ -26,16 +26,29 @@ int64_t embedding_rows(const Store& store) {
   return t && t->shape.size() == 2 ? t->shape[0] : 0;
 }
 
+// GGUF files have longrope's factors as tensors.
+void read_longrope(const Store& store, Hyper& h) {
+  h.rope.long_factors = divisors(store, "rope_factors_long.weight");
+  h.rope.short_factors = divisors(store, "rope_factors_short.weight");
+  if (h.rope.long_factors.empty()) return;
+  h.rope.scaling = RopeScaling::longrope;
+  h.rope.factor = static_cast<double>(h.n_context) / h.rope.original_context;
+  h.rope_local = h.rope;
+}
+
 void check_rope(const char* which, const Rope& rope) {
   auto impossible = [&](const char* what) {
     fail(Code::data_loss, "rotary embedding of {} layers: {}", which, what);
   };
   if (rope.d % 2 != 0) impossible("an odd number of dimensions");
-  if (!rope.freq_divisors.empty()) {
-    if (rope.freq_divisors.size() != static_cast<size_t>(rope.d / 2))
-      impossible("rope_freqs.weight does not have one element a pair of dimensions");
-    for (float f : rope.freq_divisors)
-      if (!(f > 0 && std::isfinite(f))) impossible("rope_freqs.weight has an element <= 0");
+  for (const auto* divisors : {&rope.freq_divisors, &rope.short_factors, &rope.long_factors}) {
+    if (divisors->empty() && !(rope.scaling == RopeScaling::longrope &&
+                               divisors != &rope.freq_divisors))
+      continue;
+    if (divisors->size() != static_cast<size_t>(rope.d / 2))
+      impossible("its factors (rope_freqs, short and long) are not one a pair of dimensions");
+    for (float f : *divisors)
+      if (!(f > 0 && std::isfinite(f))) impossible("one of its factors is not above 0");
   }
   if (rope.scaling == RopeScaling::llama3 && rope.low_freq_factor >= rope.high_freq_factor)
     impossible("high_freq_factor must be above low_freq_factor");
@@ -79,7 +92,9 @@ Hyper read_hyper(const Store& store) {
         fail(Code::not_found, "no config.json beside the weights; it says what model they are of");
       hyper = read_hyper_hf(HfConfig(text, "config.json"));
     } else {
-      hyper = read_hyper_gguf(store.metadata(), embedding_rows(store), freq_divisors(store));
+      hyper = read_hyper_gguf(store.metadata(), embedding_rows(store),
+                              divisors(store, "rope_freqs.weight"));
+      read_longrope(store, hyper);
     }
     check_hyper(hyper);
     return hyper;

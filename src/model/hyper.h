@@ -9,12 +9,12 @@ namespace strata::model {
 
 class Store;
 
-enum class RopeScaling { none, linear, yarn, llama3 };
+enum class RopeScaling { none, linear, dynamic, yarn, longrope, llama3 };
 
 /// Rotary embedding. Sources: arXiv:2104.09864; linear arXiv:2306.15595; yarn arXiv:2309.00071;
-/// llama3: the reference code of Llama 3.1.
+/// longrope arXiv:2402.13753; dynamic (NTK-aware) and llama3: the publishers' reference code.
 struct Rope {
-  int d = 0;                   // rotated dimensions of a head
+  int d = 0;                   // rotated dimensions of a head, the first of it; 0: not rotated
   double theta = 10000;
   bool interleaved = false;    // pairs (2i, 2i+1), as GGUF stores llama; else (i, i + d/2)
   RopeScaling scaling = RopeScaling::none;
@@ -22,10 +22,17 @@ struct Rope {
   double low_freq_factor = 1, high_freq_factor = 4;    // llama3
   double beta_fast = 32, beta_slow = 1;                // yarn
   bool truncate = true;        // yarn: the range of blended dimensions is widened to whole ones
-  double attn_factor = 0;      // yarn: multiplies cosine and sine; 0: 0.1 ln(factor) + 1
+  double attn_factor = 0;      // yarn, longrope: multiplies cosine and sine; 0: the paper's
   int original_context = 0;
+  // longrope: angle i is divided by [i]; the long ones where more than the original context is used
+  std::vector<float> short_factors = {}, long_factors = {};
   std::vector<float> freq_divisors = {};   // GGUF's rope_freqs.weight: angle i is divided by [i]
 };
+
+enum class Norm { rms, layer };
+
+/// How the rows of a sequence become one vector; rank: scores; none: logits for every row.
+enum class Pooling { none, mean, first, last, rank };
 
 struct Hyper {
   std::string arch;            // Family::name, which is GGUF's general.architecture
@@ -34,15 +41,32 @@ struct Hyper {
   int d_head = 0, d_head_v = 0;
   int d_ff = 0, n_vocab = 0;
   int n_context = 0;           // trained context, tokens
+  Norm norm = Norm::rms;
   float norm_eps = 1e-5f;
   float norm_offset = 0;       // 1 where the file stores gain - 1 (Gemma in HF form)
   kernel::Act act = kernel::Act::silu;
   Rope rope;                   // full-attention layers
   Rope rope_local;             // sliding-window layers; differs for Gemma 3 only
   std::vector<int> window;     // per layer: attended positions including the own one; 0 = all
+  std::vector<bool> no_rope;   // per layer: neither q nor k is rotated; empty: all are
   float attn_scale = 0;        // 0: 1 / sqrt(d_head)
+  bool scaled_by_layer = false;              // attention of layer i divided by i + 1
   float attn_softcap = 0, logit_softcap = 0;
-  float embed_scale = 1;
+  float embed_scale = 1, residual_scale = 1, logit_scale = 1;
+  float clip_qkv = 0;          // > 0: limit of what q, k and v projections give
+  float alibi_bias_max = 0;    // > 0: ALiBi; the steepest slope is 2^-(this / number of heads)
+  bool alibi_scaled = false;   // slopes times scale()
+  bool learned_positions = false;            // added to the embeddings
+  int position_offset = 0;     // position p has row p + this of them
+  bool embedding_norm = false, final_norm = true;
+  bool residual_of_norm = false;             // the normalised input is added, not the input
+  bool norm_behind = false;    // behind each half instead of before it
+  bool parallel = false;       // attention and MLP both read the block's input
+  bool causal = true;          // false: an encoder, whose tokens see each other
+  // How files keep matrices that weights.h takes apart.
+  bool qkv_by_group = false;   // fused q, k, v: for each key head its query heads, itself, its value
+  bool transposed = false;     // layers' matrices lie as [inputs, outputs]
+  bool normalised_head = false;              // rows of the head are scaled to length 1
 
   float scale() const;                       // attn_scale or its default
   bool is_local(int layer) const { return window[layer] > 0; }
@@ -62,12 +86,15 @@ Hyper read_hyper(const Store& store);
 /// Cost: row() computes d / 2 sines in double; keep the rows that are used again.
 class RopeTable {
  public:
-  /// Requires what read_hyper guarantees of a Rope.
-  explicit RopeTable(const Rope& rope);
+  /// Requires what read_hyper guarantees of a Rope. `context`: positions that will be used.
+  explicit RopeTable(const Rope& rope, int context = 0);
   int half() const { return static_cast<int>(inv_freq_.size()); }
   void row(int position, float* cos, float* sin) const;
 
  private:
+  double frequency(int pair, double theta) const;
+
+  Rope rope_;
   std::vector<double> inv_freq_;
   double magnitude_ = 1;
 };

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -39,6 +40,7 @@ class Keys {
     const auto value = metadata_.real(k);
     return value ? std::optional(checked(k, *value, min, max)) : std::nullopt;
   }
+  std::optional<bool> boolean(std::string_view tail) const { return metadata_.boolean(key(tail)); }
   std::optional<std::string> text(std::string_view tail) const { return metadata_.text(key(tail)); }
   std::optional<Value::Ints> integers(std::string_view tail) const {
     return metadata_.integers(key(tail));
@@ -51,7 +53,9 @@ class Keys {
 
 Rope read_rope(const Keys& keys, const Family& family, const Hyper& h) {
   Rope rope;
-  rope.d = keys.integer("rope.dimension_count", 1, kHeadDim).value_or(h.d_head);
+  rope.d = keys.integer("rope.dimension_count", 0, kHeadDim)
+               .value_or(static_cast<int>(h.d_head * family.rotated));
+  if (family.rotated == 0) rope.d = 0;
   rope.theta = keys.real("rope.freq_base", 1.0001, 1e15).value_or(10000);
   rope.interleaved = family.interleaved_in_gguf;
   // 0 stands for "none" in files of old converters.
@@ -74,20 +78,22 @@ Rope read_rope(const Keys& keys, const Family& family, const Hyper& h) {
       rope.attn_factor /= magnitude(*log_multiplier);
   } else if (type == "linear") {
     rope.scaling = rope.factor != 1 ? RopeScaling::linear : RopeScaling::none;
-  } else if (type != "none") {
+  } else if (type != "none" && type != "longrope") {
     fail(Code::unimplemented, "'{}' is '{}'; this build knows none, linear and yarn",
          keys.key("rope.scaling.type"), printable(type));
   }
+  if (type != "yarn")
+    rope.attn_factor = keys.real("rope.scaling.attn_factor", 0, 1e3).value_or(0);
   return rope;
 }
 
 // Scaling stretches the full-attention layers alone where the local ones have a base of their own.
 Rope read_rope_local(const Keys& keys, const Family& family, const Rope& rope) {
   const auto theta = keys.real("rope.freq_base_swa", 1.0001, 1e15);
-  if (!theta && family.rope_theta_local == 0) return rope;
+  if (!theta && family.rope_theta_local == 0 && !family.rope_local_unscaled) return rope;
   Rope local = rope;
-  local.theta = theta.value_or(family.rope_theta_local);
-  if (family.rope_theta_local != 0) {
+  local.theta = theta.value_or(family.rope_theta_local != 0 ? family.rope_theta_local : rope.theta);
+  if (family.rope_theta_local != 0 || family.rope_local_unscaled) {
     local.scaling = RopeScaling::none;
     local.factor = 1;
   }
@@ -96,7 +102,8 @@ Rope read_rope_local(const Keys& keys, const Family& family, const Rope& rope) {
 
 std::vector<int> read_windows(const Keys& keys, const Family& family, int n_layer) {
   std::vector<int> windows(n_layer, 0);
-  const bool alternating = family.windows == WindowRule::alternating;
+  const bool first = family.windows == WindowRule::after_first;
+  const bool alternating = family.windows == WindowRule::alternating || first;
   // Gemma 2 files of the first converters lack the key; without it Gemma 3 attends to everything.
   const int absent = alternating && family.rope_theta_local == 0 ? family.window : 0;
   const int window = keys.integer("attention.sliding_window", 0, kContext).value_or(absent);
@@ -114,8 +121,32 @@ std::vector<int> read_windows(const Keys& keys, const Family& family, int n_laye
                      : alternating                  ? family.window_pattern
                                                     : 0;
   for (int i = 0; i < n_layer; ++i)
-    if (period == 0 || i % period < period - 1) windows[i] = window;
+    if (period == 0 || i % period != (first ? 0 : period - 1)) windows[i] = window;
   return windows;
+}
+
+std::vector<bool> read_no_rope(const Family& family, const Hyper& h) {
+  std::vector<bool> none;
+  if (family.no_rope == NoRopeRule::none) return none;
+  const bool any = std::any_of(h.window.begin(), h.window.end(), [](int w) { return w > 0; });
+  for (int i = 0; i < h.n_layer; ++i)
+    none.push_back(family.no_rope == NoRopeRule::global ? any && h.window[i] == 0
+                                                        : (i + 1) % family.no_rope_interval == 0);
+  return none;
+}
+
+// The file's logit_scale divides for Granite and multiplies for Cohere, as with their publishers.
+void read_factors(const Keys& keys, const Family& family, Hyper& h) {
+  const auto factor = [&](std::string_view tail, double absent) {
+    return static_cast<float>(keys.real(tail, -1e9, 1e9).value_or(absent));
+  };
+  h.embed_scale *= factor("embedding_scale", 1);
+  h.residual_scale = factor("residual_scale", 1);
+  h.logit_scale = factor("logit_scale", family.logit_scale);
+  if (family.divides_logits && h.logit_scale != 0) h.logit_scale = 1 / h.logit_scale;
+  h.clip_qkv = static_cast<float>(keys.real("attention.clamp_kqv", 0, 1e9).value_or(0));
+  h.alibi_bias_max = static_cast<float>(
+      keys.real("attention.max_alibi_bias", 0, 1e3).value_or(family.alibi_bias_max));
 }
 
 }  // namespace
@@ -154,27 +185,34 @@ Hyper read_hyper_gguf(const Metadata& metadata, int64_t n_vocab_rows,
     fail(Code::data_loss, "tokenizer.ggml.tokens has {} entries, but the embedding has {} rows",
          tokens->size(), n_vocab);
 
-  const auto eps = keys.real("attention.layer_norm_rms_epsilon", 0, 1);
-  if (!eps)
-    fail(Code::data_loss, "metadata key '{}' is missing",
-         keys.key("attention.layer_norm_rms_epsilon"));
+  h.norm = family->norm;
+  const char* eps_key = h.norm == Norm::layer ? "attention.layer_norm_epsilon"
+                                              : "attention.layer_norm_rms_epsilon";
+  const auto eps = keys.real(eps_key, 0, 1);
+  if (!eps) fail(Code::data_loss, "metadata key '{}' is missing", keys.key(eps_key));
   h.norm_eps = static_cast<float>(*eps);
   h.act = family->act;
-  h.embed_scale = family->scaled_embedding ? std::sqrt(static_cast<float>(h.d_model)) : 1;
+  read_conventions(*family, h);
+  h.parallel = keys.boolean("use_parallel_residual").value_or(family->parallel);
 
   h.rope = read_rope(keys, *family, h);
   h.rope.freq_divisors = std::move(freq_divisors);
   h.rope_local = read_rope_local(keys, *family, h.rope);
   h.window = read_windows(keys, *family, h.n_layer);
+  h.no_rope = read_no_rope(*family, h);
 
   if (auto scale = keys.real("attention.scale", 1e-6, 1e3))
     h.attn_scale = static_cast<float>(*scale);
   else if (family->layers_scaled_by_width == h.n_layer)
     h.attn_scale = 1 / std::sqrt(static_cast<float>(d_head_default));
+  else if (family->unit_attn_scale)
+    h.attn_scale = 1;
   h.attn_softcap = static_cast<float>(
       keys.real("attn_logit_softcapping", 0, 1e6).value_or(family->attn_softcap));
   h.logit_softcap = static_cast<float>(
       keys.real("final_logit_softcapping", 0, 1e6).value_or(family->logit_softcap));
+  read_factors(keys, *family, h);
+  if (family->adjust_gguf) family->adjust_gguf(metadata, h);
   return h;
 }
 

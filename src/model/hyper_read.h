@@ -16,6 +16,9 @@ Hyper read_hyper_gguf(const Metadata& metadata, int64_t n_vocab_rows,
                       std::vector<float> freq_divisors);
 Hyper read_hyper_hf(const HfConfig& config);
 
+/// What a family's models have whatever their files say.
+void read_conventions(const Family& family, Hyper& hyper);
+
 /// Narrows to int. Errors: data_loss naming `key` unless min <= value <= max.
 int checked(std::string_view key, int64_t value, int64_t min, int64_t max);
 /// Errors: data_loss naming `key` unless min <= value <= max (which NaN is not).

@@ -33,7 +33,47 @@ bool has_tokenizer(const Store& store) {
   return store.metadata().has("tokenizer.ggml.model") || !store.side_file("tokenizer.json").empty();
 }
 
+std::optional<Pooling> gguf_pooling(const Model& model) {
+  static constexpr Pooling kinds[] = {Pooling::none, Pooling::mean, Pooling::first, Pooling::last,
+                                      Pooling::rank};
+  const auto kind = model.store->metadata().integer(model.hyper.arch + ".pooling_type");
+  if (!kind || *kind < 1 || *kind >= std::ssize(kinds)) return std::nullopt;
+  return kinds[*kind];
+}
+
+std::optional<Pooling> hf_pooling(const Store& store) {
+  const std::string text = store.side_file("1_Pooling/config.json");
+  if (text.empty()) return std::nullopt;
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  const auto set = [&](const char* key) {
+    return json.contains(key) && json[key].is_boolean() && json[key].get<bool>();
+  };
+  if (set("pooling_mode_cls_token")) return Pooling::first;
+  if (set("pooling_mode_lasttoken")) return Pooling::last;
+  if (set("pooling_mode_mean_tokens")) return Pooling::mean;
+  fail(Code::unimplemented, "{}: 1_Pooling/config.json: pooling by mean, cls or last token alone",
+       store.path());
+}
+
 }  // namespace
+
+Pooling default_pooling(const Model& model) {
+  const bool gguf = model.store->format() == "gguf";
+  if (const auto said = gguf ? gguf_pooling(model) : hf_pooling(*model.store)) return *said;
+  if (model.weights->find("cls.output.weight")) return Pooling::rank;
+  return model.hyper.causal ? Pooling::last : Pooling::mean;
+}
+
+int text_limit(const Model& model) {
+  const std::string text = model.store->side_file("sentence_bert_config.json");
+  if (text.empty()) return 0;
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object() || !json.contains("max_seq_length")) return 0;
+  const auto& limit = json["max_seq_length"];
+  if (!limit.is_number_integer() || limit < 1 || limit > hyper_max::kContext) return 0;
+  return limit.get<int>();
+}
 
 std::shared_ptr<Model> load(const std::string& path) {
   auto model = std::make_shared<Model>();
@@ -48,6 +88,7 @@ std::shared_ptr<Model> load(const std::string& path) {
     fail(Code::unimplemented, "{}: architecture '{}' is not supported; supported are {}", path,
          model->hyper.arch, arch_names());
   }
+  model->weights = std::make_unique<Weights>(*model->store, model->hyper);
   if (has_tokenizer(*model->store)) model->tokenizer = make_tokenizer(*model->store);
   std::string source = model->store->format() == "gguf"
                            ? model->store->metadata().text("tokenizer.chat_template").value_or("")

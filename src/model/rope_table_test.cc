@@ -52,6 +52,34 @@ TEST(RopeTable, FrequencyDivisorsDivide) {
   EXPECT_FLOAT_EQ(got.sin[1], std::sin(16 * 0.1 / 8));
 }
 
+// The base grows with the length, as the publishers' code has it for a sequence decoded so far.
+TEST(RopeTable, DynamicLeavesTheTrainedContextAlone) {
+  const Rope plain{.d = 64, .original_context = 100};
+  Rope dynamic = plain;
+  dynamic.scaling = RopeScaling::dynamic;
+  dynamic.factor = 2;
+  EXPECT_EQ(row(dynamic, 99).cos, row(plain, 99).cos);
+  Rope stretched = plain;
+  stretched.theta = 10000 * std::pow(2 * 300.0 / 100 - 1, 64 / 62.0);
+  EXPECT_EQ(row(dynamic, 299).sin, row(stretched, 299).sin);
+}
+
+TEST(RopeTable, LongropeTakesTheFactorsOfTheContext) {
+  Rope rope{.d = 4, .theta = 100, .scaling = RopeScaling::longrope, .factor = 4,
+            .original_context = 16};
+  rope.short_factors = {1, 2};
+  rope.long_factors = {4, 8};
+  const double magnitude = std::sqrt(1 + std::log(4) / std::log(16));
+  const auto sine = [&](int context) {
+    const RopeTable table(rope, context);
+    float cos[2], sin[2];
+    table.row(3, cos, sin);
+    return sin[1];
+  };
+  EXPECT_FLOAT_EQ(sine(16), static_cast<float>(magnitude * std::sin(3 * 0.1 / 2)));
+  EXPECT_FLOAT_EQ(sine(17), static_cast<float>(magnitude * std::sin(3 * 0.1 / 8)));
+}
+
 // GGUF has llama3's scaling baked into rope_freqs.weight; both ways must give the same angles.
 TEST(RopeTable, Llama3EqualsItsDivisors) {
   Rope scaled{.d = 64, .theta = 500000, .scaling = RopeScaling::llama3, .factor = 32,

@@ -81,6 +81,47 @@ class AppTest : public ::testing::Test {
   std::unique_ptr<App> app;
 };
 
+TEST_F(AppTest, Embeddings) {
+  start();
+  const Answer one = post("/v1/embeddings", R"({"input":"abc"})");
+  EXPECT_EQ(one.status, 200);
+  EXPECT_EQ(one.json["object"], "list");
+  EXPECT_EQ(one.json["data"][0]["object"], "embedding");
+  EXPECT_EQ(one.json["data"][0]["embedding"], Json({256.0, 4.0}));   // with <s>
+  EXPECT_EQ(one.json["usage"]["prompt_tokens"], 4);
+  EXPECT_EQ(one.json["usage"]["total_tokens"], 4);
+
+  const Answer two = post("/v1/embeddings", R"({"input":[[7,8],[9]]})");
+  EXPECT_EQ(two.json["data"][0]["embedding"], Json({7.0, 2.0}));
+  EXPECT_EQ(two.json["data"][1]["index"], 1);
+  EXPECT_EQ(two.json["data"][1]["embedding"], Json({9.0, 1.0}));
+  EXPECT_EQ(post("/v1/embeddings", R"({"input":["a","bc"]})").json["data"].size(), 2u);
+  EXPECT_EQ(post("/v1/embeddings", R"({"input":[5,6,7]})").json["data"][0]["embedding"],
+            Json({5.0, 3.0}));
+
+  // 3.0f, 4.0f in little endian; shortened to the first dimension and to length 1.
+  const Answer base64 = post("/v1/embeddings", R"({"input":[3,3,3,3],"encoding_format":"base64"})");
+  EXPECT_EQ(base64.json["data"][0]["embedding"], "AABAQAAAgEA=");
+  EXPECT_EQ(post("/v1/embeddings", R"({"input":[3,3],"dimensions":1})").json["data"][0]["embedding"],
+            Json({1.0}));
+}
+
+TEST_F(AppTest, EmbeddingsRefuseByField) {
+  start();
+  const auto param = [&](const std::string& body) {
+    const Answer a = post("/v1/embeddings", body);
+    EXPECT_EQ(a.status, 400) << body;
+    return a.json["error"]["param"];
+  };
+  EXPECT_EQ(param("{}"), "input");
+  EXPECT_EQ(param(R"({"input":[]})"), "input");
+  EXPECT_EQ(param(R"({"input":[[]]})"), "input");
+  EXPECT_EQ(param(R"({"input":[260]})"), "input");
+  EXPECT_EQ(param(R"({"input":"a","dimensions":3})"), "dimensions");
+  EXPECT_EQ(param(R"({"input":"a","dimensions":0})"), "dimensions");
+  EXPECT_EQ(param(R"({"input":"a","encoding_format":"int8"})"), "encoding_format");
+}
+
 TEST_F(AppTest, ChatInOnePiece) {
   start({.served_names = {"main", "alias"}});
   const Answer a = chat(R"(,"model":"alias","n":2)");

@@ -9,46 +9,9 @@ constexpr size_t max_prompts = 2048, max_choices = 4096;
 constexpr int default_max_tokens = 16;   // as the OpenAI API documents
 constexpr int max_legacy_logprobs = 5;
 
-std::vector<engine::Token> read_ids(const Json& v, const std::string& path) {
-  std::vector<engine::Token> ids;
-  ids.reserve(v.size());
-  for (size_t i = 0; i < v.size(); ++i) {
-    check(integer(0), fmt::format("{}[{}]", path, i), v[i]);
-    ids.push_back(v[i].get<engine::Token>());
-  }
-  return ids;
-}
-
-void set_prompt(R& r, const Json& v) {
-  if (v.is_string()) {
-    r.prompts.emplace_back(v.get<std::string>());
-    return;
-  }
-  if (!v.is_array() || v.empty())
-    bad_field("prompt", fmt::format("'prompt' must be a string, an array of strings, of token ids "
-                                    "or of arrays of token ids, and not empty; it is {}",
-                                    v.is_array() ? "an empty array" : kind_name(v)),
-              v.is_array() ? "invalid_value" : "invalid_type");
-  if (v[0].is_number()) {
-    r.prompts.emplace_back(read_ids(v, "prompt"));
-    return;
-  }
-  check(array(1, max_prompts), "prompt", v);
-  for (size_t i = 0; i < v.size(); ++i) {
-    const std::string path = fmt::format("prompt[{}]", i);
-    if (v[0].is_array()) {
-      check(array(0, 1e9), path, v[i]);
-      r.prompts.emplace_back(read_ids(v[i], path));
-    } else {
-      check(string(), path, v[i]);
-      r.prompts.emplace_back(v[i].get<std::string>());
-    }
-  }
-}
-
 #define STRATA_SET(statement) [](R& r, const Json& v) { statement; }
 const Field<R> fields[] = {
-    {"prompt", any(), set_prompt},
+    {"prompt", any(), STRATA_SET(r.prompts = read_inputs("prompt", v, max_prompts))},
     {"max_tokens", integer(0), STRATA_SET(r.max_tokens = v.get<int>())},
     {"echo", boolean(), STRATA_SET(r.echo = v.get<bool>())},
     {"logprobs", integer(0, max_legacy_logprobs),

@@ -2,15 +2,12 @@
 #pragma once
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "serve/generation_request.h"
+#include "serve/prompt_input.h"
 
 namespace strata::serve {
-
-/// A text, or token ids taken as they are.
-using PromptInput = std::variant<std::string, std::vector<engine::Token>>;
 
 struct CompletionRequest : GenerationRequest {
   std::vector<PromptInput> prompts;

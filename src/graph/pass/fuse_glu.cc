@@ -10,7 +10,7 @@ void fuse_glu(Graph& g) {
     if (gate == kNone || up == kNone || gate == up) continue;
     const Node &a = g.nodes[gate], &b = g.nodes[up];
     const auto fits = [&](const Node& n) {
-      return n.op == Op::linear && n.weights.size() == 1 && n.residual == kNone &&
+      return n.op == Op::linear && n.weights.size() == 1 && n.residual == kNone && !n.activates &&
              g.readers(n.out[0]).size() == 1;
     };
     if (!fits(a) || !fits(b) || a.in != b.in) continue;

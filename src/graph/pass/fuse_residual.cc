@@ -17,13 +17,13 @@ void fuse_residual(Graph& g) {
   std::vector<bool> dead(g.nodes.size());
   for (size_t i = 0; i < g.nodes.size(); ++i) {
     const Node& add = g.nodes[i];
-    if (add.op != Op::add) continue;
+    if (add.op != Op::add || add.scale != 1) continue;
     for (int side = 1; side >= 0; --side) {
       const int made = add.in[side], kept = add.in[1 - side];
       const int f = g.writer(made);
       if (f == kNone || dead[f] || made == kept) continue;
       Node& node = g.nodes[f];
-      const bool fits = (node.op == Op::linear || node.op == Op::rms_norm) &&
+      const bool fits = (node.op == Op::linear || is_norm(node.op)) && !node.activates &&
                         node.out.size() == 1 && node.residual == kNone;
       if (!fits || g.readers(made).size() != 1 || !last_reader(g, kept, f, static_cast<int>(i)))
         continue;

@@ -11,8 +11,7 @@ struct Need {
 
 Need need(const Graph& g, const Node& node, int value) {
   if (node.op == Op::quantise) return {};
-  const bool linear = node.op == Op::linear || node.op == Op::linear_glu;
-  if (!linear || node.in[0] != value) return {.f32 = true};
+  if (!is_linear(node.op) || node.in[0] != value) return {.f32 = true};
   Need n{.f32 = node.residual == value};
   for (int w : node.weights) {
     if (kernel::info(g.weights[w].tensor->type).quantised) n.records = true;
@@ -38,7 +37,7 @@ void quantise_input(Graph& g) {
       if (!total.records) continue;
       Value& value = g.values[out];
       value.as_records = true;
-      if (node.op == Op::rms_norm && node.residual == kNone) {
+      if (is_norm(node.op) && node.residual == kNone) {
         value.as_f32 = total.f32;
       } else {
         Node quantise{.op = Op::quantise, .in = {out}, .out = {out}};

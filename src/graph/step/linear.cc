@@ -42,6 +42,20 @@ void each_piece(const Step& s, Run& run, int thread, size_t bytes_a_group, Work&
 
 }  // namespace
 
+namespace {
+
+// The activation of the columns that the groups [begin, end) gave.
+void activate(const Step& s, const Buffer& out, int tokens, int64_t begin, int64_t end) {
+  const int64_t first = begin * kernel::kGroupRows;
+  const int64_t n = std::min(end * kernel::kGroupRows, out.width) - first;
+  for (int64_t t = 0; t < tokens; ++t) {
+    float* y = out.f32 + t * out.width + first;
+    kernel::activate(s.node->act, y, n, y);
+  }
+}
+
+}  // namespace
+
 void execute_linear(const Step& s, Run& run, int thread) {
   const kernel::Activation x = activation(s, run, thread);
   if (x.tokens == 0) return;
@@ -62,6 +76,7 @@ void execute_linear(const Step& s, Run& run, int thread) {
                .accumulate = s.residual.f32 != nullptr,
                .bias = s.biases[share.matrix]},
               share.begin + begin, share.begin + end);
+      if (s.node->activates) activate(s, out, x.tokens, share.begin + begin, share.begin + end);
     }
   });
 }

@@ -1,6 +1,7 @@
 // Steps that treat rows one by one: threads share out the rows.
 #include <cstring>
 
+#include "base/check.h"
 #include "graph/memory_plan.h"
 #include "graph/step.h"
 #include "kernel/ops.h"
@@ -28,14 +29,42 @@ void each_tile(const Run& run, Rows rows, int thread, F&& f) {
 
 }  // namespace
 
+namespace {
+
+// One row of a table as floats.
+void table_row(const StoredTensor& table, int64_t index, float* out) {
+  const int64_t d = table.cols();
+  if (table.data) {
+    const uint8_t* row = table.data + kernel::row_bytes(table.type, d) * index;
+    return kernel::to_f32(table.type, row, d, out);
+  }
+  thread_local std::vector<uint8_t> room;
+  kernel::to_f32(table.type, rows_of(table, index, index + 1, room), d, out);
+}
+
+}  // namespace
+
 void execute_embed(const Step& s, Run& run, int thread) {
-  const StoredTensor& table = *run.graph->weights[s.node->weights[0]].tensor;
+  const Node& node = *s.node;
+  const auto table = [&](int which) {
+    return which == kNone ? nullptr : run.graph->weights[node.weights[which]].tensor;
+  };
+  const StoredTensor &tokens = *table(0), *positions = table(node.positions),
+                     *constant = table(node.constant);
   const int64_t d = s.out[0].width;
-  const size_t row_bytes = kernel::row_bytes(table.type, d);
+  float* row = run.scratch[thread];
   each_row(run, Rows::tokens, thread, [&](int64_t t) {
     float* out = s.out[0].f32 + t * d;
-    kernel::to_f32(table.type, table.data + row_bytes * run.tokens[t], d, out);
-    if (s.node->scale != 1) kernel::scale(out, s.node->scale, d, out);
+    table_row(tokens, run.tokens[t], out);
+    if (node.scale != 1) kernel::scale(out, node.scale, d, out);
+    if (positions) {
+      table_row(*positions, run.position[t] + node.position_offset, row);
+      kernel::add(out, row, d, out);
+    }
+    if (constant) {
+      table_row(*constant, 0, row);
+      kernel::add(out, row, d, out);
+    }
     for (size_t r = 0; r < run.ropes.size(); ++r) {
       RopeRows& rows = run.ropes[r];
       run.graph->ropes[r].row(run.position[t], &rows.cos[t * rows.half], &rows.sin[t * rows.half]);
@@ -43,12 +72,17 @@ void execute_embed(const Step& s, Run& run, int thread) {
   });
 }
 
-void execute_rms_norm(const Step& s, Run& run, int thread) {
-  const Node& node = *s.node;
+namespace {
+
+// norm(x, gain, bias, y) of one head.
+template <class Norm>
+void execute_norm(const Step& s, Run& run, int thread, Norm&& one) {
   const Buffer &in = s.in[0], &out = s.out[0];
   const auto norm = [&](const float* x, float* y) {
-    for (int64_t i = 0; i < in.width; i += s.norm_width)
-      kernel::rms_norm(x + i, s.vectors[0], node.eps, node.offset, s.norm_width, y + i);
+    for (int64_t i = 0; i < in.width; i += s.norm_width) {
+      const int64_t at = s.norm_shared ? 0 : i;
+      one(x + i, s.vectors[0] + at, s.vectors[1] ? s.vectors[1] + at : nullptr, y + i);
+    }
   };
   if (!s.quantises) {
     each_row(run, in.rows, thread, [&](int64_t r) {
@@ -71,6 +105,20 @@ void execute_rms_norm(const Step& s, Run& run, int thread) {
     }
     kernel::quantise_tile(tile, out.width, out.width, n,
                           records + kernel::record_offset(out.width, t));
+  });
+}
+
+}  // namespace
+
+void execute_rms_norm(const Step& s, Run& run, int thread) {
+  execute_norm(s, run, thread, [&](const float* x, const float* gain, const float*, float* y) {
+    kernel::rms_norm(x, gain, s.node->eps, s.node->offset, s.norm_width, y);
+  });
+}
+
+void execute_layer_norm(const Step& s, Run& run, int thread) {
+  execute_norm(s, run, thread, [&](const float* x, const float* gain, const float* bias, float* y) {
+    kernel::layer_norm(x, gain, bias, s.node->eps, s.norm_width, y);
   });
 }
 
@@ -106,21 +154,73 @@ void execute_glu(const Step& s, Run& run, int thread) {
 void execute_add(const Step& s, Run& run, int thread) {
   const int64_t n = s.out[0].width;
   each_row(run, s.in[0].rows, thread, [&](int64_t r) {
-    kernel::add(s.in[0].f32 + r * n, s.in[1].f32 + r * n, n, s.out[0].f32 + r * n);
+    const float *a = s.in[0].f32 + r * n, *b = s.in[1].f32 + r * n;
+    float* out = s.out[0].f32 + r * n;
+    if (s.node->scale != 1) {
+      kernel::scale(b, s.node->scale, n, run.scratch[thread]);
+      b = run.scratch[thread];
+    }
+    kernel::add(a, b, n, out);
+  });
+}
+
+namespace {
+
+// f(x, n, out) of this thread's share. Columns are shared out too: a value may be few rows of a
+// whole vocabulary.
+template <class F>
+void each_part(const Step& s, const Run& run, int thread, F&& f) {
+  const int64_t n = run.rows(s.in[0].rows) * s.out[0].width;
+  const auto [begin, end] = split_evenly(n, thread, run.threads, 64);
+  if (begin < end) f(s.in[0].f32 + begin, end - begin, s.out[0].f32 + begin);
+}
+
+}  // namespace
+
+void execute_activate(const Step& s, Run& run, int thread) {
+  each_part(s, run, thread, [&](const float* x, int64_t n, float* out) {
+    kernel::activate(s.node->act, x, n, out);
+  });
+}
+
+void execute_scale(const Step& s, Run& run, int thread) {
+  each_part(s, run, thread, [&](const float* x, int64_t n, float* out) {
+    kernel::scale(x, s.node->scale, n, out);
+  });
+}
+
+void execute_clamp(const Step& s, Run& run, int thread) {
+  each_part(s, run, thread, [&](const float* x, int64_t n, float* out) {
+    kernel::clamp(x, s.node->cap, n, out);
   });
 }
 
 void execute_softcap(const Step& s, Run& run, int thread) {
-  // Few rows of a whole vocabulary: share out the columns.
-  const int64_t n = s.out[0].width;
-  const auto [begin, end] = split_evenly(run.rows(s.in[0].rows) * n, thread, run.threads, 64);
-  kernel::softcap(s.in[0].f32 + begin, s.node->cap, end - begin, s.out[0].f32 + begin);
+  each_part(s, run, thread, [&](const float* x, int64_t n, float* out) {
+    kernel::softcap(x, s.node->cap, n, out);
+  });
 }
 
 void execute_select(const Step& s, Run& run, int thread) {
   const int64_t n = s.out[0].width;
   each_row(run, Rows::outputs, thread, [&](int64_t r) {
     std::memcpy(s.out[0].f32 + r * n, s.in[0].f32 + run.output_token[r] * n, n * sizeof(float));
+  });
+}
+
+void execute_pool(const Step& s, Run& run, int thread) {
+  STRATA_CHECK(std::ssize(run.sequences) == run.n_outputs);
+  const int64_t n = s.out[0].width;
+  each_row(run, Rows::outputs, thread, [&](int64_t r) {
+    const SequenceSlice& sequence = run.sequences[r];
+    const float* first = s.in[0].f32 + sequence.first_token * n;
+    float* out = s.out[0].f32 + r * n;
+    const int rows = sequence.n_token;
+    std::memcpy(out, s.node->pool == Pool::last ? first + (rows - 1) * n : first,
+                n * sizeof(float));
+    if (s.node->pool != Pool::mean) return;
+    for (int i = 1; i < rows; ++i) kernel::add(out, first + i * n, n, out);
+    kernel::scale(out, 1.0f / static_cast<float>(rows), n, out);
   });
 }
 

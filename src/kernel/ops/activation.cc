@@ -41,6 +41,19 @@ struct Relu {
   STRATA_METHOD F operator()(F x) const { return max(F::zero(), x); }   // this order keeps NaN
 };
 
+struct Relu2 {
+  STRATA_METHOD F operator()(F x) const {
+    const F y = max(F::zero(), x);
+    return y * y;
+  }
+};
+
+struct GeluQuick {
+  STRATA_METHOD F operator()(F x) const {
+    return x / (F::set1(1) + exp(x * F::set1(-1.702f)));
+  }
+};
+
 template <class Activation>
 struct Gate {
   STRATA_METHOD F operator()(F gate, F up) const { return Activation{}(gate) * up; }
@@ -54,6 +67,8 @@ static void run(Act act, const float* x, int64_t n, float* out) {
     case Act::gelu_tanh: return map(GeluTanh{}, x, n, out);
     case Act::gelu: return map(Gelu{}, x, n, out);
     case Act::relu: return map(Relu{}, x, n, out);
+    case Act::relu2: return map(Relu2{}, x, n, out);
+    case Act::gelu_quick: return map(GeluQuick{}, x, n, out);
   }
   STRATA_CHECK(!"known activation");
 }
@@ -64,6 +79,8 @@ static void run_gate(Act act, const float* gate, const float* up, int64_t n, flo
     case Act::gelu_tanh: return map2(Gate<GeluTanh>{}, gate, up, n, out);
     case Act::gelu: return map2(Gate<Gelu>{}, gate, up, n, out);
     case Act::relu: return map2(Gate<Relu>{}, gate, up, n, out);
+    case Act::relu2: return map2(Gate<Relu2>{}, gate, up, n, out);
+    case Act::gelu_quick: return map2(Gate<GeluQuick>{}, gate, up, n, out);
   }
   STRATA_CHECK(!"known activation");
 }

@@ -8,10 +8,7 @@ namespace {
 
 // x [tokens, d_model] -> [tokens, d_model]
 graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
-  graph::Tensor y = attention(g, w, norm(g, w, x, "attn_norm"));
-  x = g.add(x, norm(g, w, y, "post_attention_norm"));
-  y = gated_mlp(g, w, norm(g, w, x, "ffn_norm"));
-  return g.add(x, norm(g, w, y, "post_ffw_norm"));
+  return sandwich_block(g, w, x, QkNorm::none);
 }
 
 const Registry<Family> family({

@@ -7,19 +7,13 @@
 namespace strata::model {
 namespace {
 
-// x [tokens, d_model] -> [tokens, d_model]
-graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
-  x = g.add(x, attention(g, w, norm(g, w, x, "attn_norm")));
-  return g.add(x, gated_mlp(g, w, norm(g, w, x, "ffn_norm")));
-}
-
 const Registry<Family> family({
     .name = "llama",
     .hf = {"llama"},
     .interleaved_in_gguf = true,
 });
 
-const Registry<Arch> entry{{.name = "llama", .block = block}};
+const Registry<Arch> entry{{.name = "llama", .block = pre_norm_block}};
 
 }  // namespace
 }  // namespace strata::model

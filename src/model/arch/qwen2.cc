@@ -6,12 +6,6 @@
 namespace strata::model {
 namespace {
 
-// x [tokens, d_model] -> [tokens, d_model]
-graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
-  x = g.add(x, attention(g, w, norm(g, w, x, "attn_norm")));
-  return g.add(x, gated_mlp(g, w, norm(g, w, x, "ffn_norm")));
-}
-
 const Registry<Family> family({
     .name = "qwen2",
     .hf = {"qwen2"},
@@ -23,7 +17,7 @@ const Registry<Family> family({
     .window = 4096,
 });
 
-const Registry<Arch> entry{{.name = "qwen2", .block = block}};
+const Registry<Arch> entry{{.name = "qwen2", .block = pre_norm_block}};
 
 }  // namespace
 }  // namespace strata::model

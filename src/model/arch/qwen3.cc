@@ -8,7 +8,7 @@ namespace {
 
 // x [tokens, d_model] -> [tokens, d_model]
 graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
-  x = g.add(x, attention(g, w, norm(g, w, x, "attn_norm"), {.qk_norm = true}));
+  x = g.add(x, attention(g, w, norm(g, w, x, "attn_norm"), {.qk_norm = QkNorm::heads}));
   return g.add(x, gated_mlp(g, w, norm(g, w, x, "ffn_norm")));
 }
 

@@ -95,6 +95,18 @@ std::optional<std::vector<std::string>> HfConfig::texts(std::string_view key) co
   return out;
 }
 
+std::optional<std::vector<double>> HfConfig::reals(std::string_view key) const {
+  const json* value = impl_->find(key);
+  if (!value) return std::nullopt;
+  std::vector<double> out;
+  if (!value->is_array()) impl_->wrong_kind(key, *value, "an array of numbers");
+  for (const json& element : *value) {
+    if (!element.is_number()) impl_->wrong_kind(key, element, "an array of numbers");
+    out.push_back(element.get<double>());
+  }
+  return out;
+}
+
 std::optional<HfConfig> HfConfig::object(std::string_view key) const {
   const json* value = impl_->find(key);
   if (!value) return std::nullopt;
@@ -102,6 +114,8 @@ std::optional<HfConfig> HfConfig::object(std::string_view key) const {
   return HfConfig(std::make_shared<const Impl>(
       Impl{impl_->document, impl_->outer, value, fmt::format("{}: {}", impl_->where, key)}));
 }
+
+bool HfConfig::has(std::string_view key) const { return impl_->find(key) != nullptr; }
 
 bool HfConfig::is_null(std::string_view key) const {
   auto it = impl_->object->find(key);
@@ -111,6 +125,11 @@ bool HfConfig::is_null(std::string_view key) const {
 bool HfConfig::is_object(std::string_view key) const {
   const json* value = impl_->find(key);
   return value && value->is_object();
+}
+
+bool HfConfig::is_text(std::string_view key) const {
+  const json* value = impl_->find(key);
+  return value && value->is_string();
 }
 
 std::string HfConfig::model_type() const {

@@ -28,6 +28,19 @@ TEST(HfNames, FollowTheTable) {
       {"language_model.model.embed_tokens.weight", "gemma3", "token_embd.weight"},
       {"model.language_model.layers.2.mlp.up_proj.weight", "gemma3", "blk.2.ffn_up.weight"},
       {"layers.2.mlp.up_proj.weight", "qwen3", "blk.2.ffn_up.weight"},
+      // Other words for the layers, and fused projections.
+      {"transformer.h.3.attn.c_attn.weight", "gpt2", "blk.3.attn_qkv.weight"},
+      {"h.3.mlp.c_proj.bias", "gpt2", "blk.3.ffn_down.bias"},
+      {"transformer.blocks.1.norm_2.weight", "mpt", "blk.1.ffn_norm.weight"},
+      {"gpt_neox.layers.4.attention.query_key_value.bias", "gptneox", "blk.4.attn_qkv.bias"},
+      {"model.decoder.layers.5.final_layer_norm.weight", "opt", "blk.5.ffn_norm.weight"},
+      {"model.decoder.final_layer_norm.weight", "opt", "output_norm.weight"},
+      {"bert.encoder.layer.0.attention.output.LayerNorm.bias", "bert", "blk.0.attn_output_norm.bias"},
+      {"bert.embeddings.token_type_embeddings.weight", "bert", "token_types.weight"},
+      {"roberta.encoder.layer.0.output.dense.weight", "xlm-roberta", "blk.0.ffn_down.weight"},
+      {"classifier.out_proj.weight", "xlm-roberta", "cls.output.weight"},
+      {"model.layers.6.self_attn.q_layernorm.norms.11.weight", "stablelm",
+       "blk.6.attn_q_norm.11.weight"},
   };
   for (const Case& c : cases) EXPECT_EQ(hf_tensor_name(c.hf, c.family), c.ours) << c.hf;
 }

@@ -103,7 +103,16 @@ class ScriptedBackend : public Backend {
   }
 
   Info info() const override {
-    return {"scripted", "/models/scripted.gguf", n_vocab, max_model_len};
+    return {"scripted", "/models/scripted.gguf", n_vocab, max_model_len, 2};
+  }
+  /// The vector of an input: its first token and its length.
+  void embed(std::vector<std::vector<engine::Token>> inputs,
+             engine::Embedder::OnDone done) override {
+    if (refuse) throw *refuse;
+    std::vector<std::vector<float>> vectors;
+    for (const auto& input : inputs)
+      vectors.push_back({static_cast<float>(input[0]), static_cast<float>(input.size())});
+    done(std::move(vectors), fail_with);
   }
   const model::Tokenizer* tokenizer() const override { return &tokenizer_; }
   const model::ChatTemplate* chat_template() const override { return chat.get(); }

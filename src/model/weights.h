@@ -1,0 +1,44 @@
+// The weights of a model as its architecture asks for them, however the file keeps them: fused
+// projections are taken apart, transposed matrices turned. Nothing is copied: parts that lie
+// together are views, the others make their rows when they are packed.
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "model/hyper.h"
+#include "model/store.h"
+
+namespace strata::model {
+
+/// What is taken apart, in every layer:
+///   attn_qkv -> attn_q, attn_k, attn_v   one after the other or by group (Hyper::qkv_by_group)
+///   attn_kv  -> attn_k, attn_v           by group
+///   attn_q_norm.0 ... -> attn_q_norm     a gain for every head, put together; the same for k
+///   ffn_up   -> ffn_gate, ffn_up         if it has 2 d_ff rows and there is no ffn_gate
+/// A head whose rows are to have length 1 (Hyper::normalised_head) is made so.
+class Weights : public graph::WeightSource {
+ public:
+  /// `store` outlives this. Errors: data_loss naming a fused tensor of another shape than the
+  /// hyper-parameters say; unimplemented for a transposed quantised one.
+  Weights(const Store& store, const Hyper& hyper);
+
+  const graph::StoredTensor* find(std::string_view name) const override;
+  void release(const graph::StoredTensor& tensor) const override;
+
+ private:
+  using Tensor = graph::StoredTensor;
+
+  void transpose();
+  void split(const std::string& fused, const std::string& suffix,
+             std::initializer_list<std::pair<std::string_view, int64_t>> parts, int64_t groups);
+  void stack(const std::string& name, const std::string& suffix, int n);
+  void normalise_head();
+  const Tensor& add(Tensor tensor);
+
+  const Store& store_;
+  std::map<std::string, Tensor, std::less<>> made_;
+};
+
+}  // namespace strata::model
