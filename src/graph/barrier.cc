@@ -11,10 +11,20 @@ bool barrier_after(const Graph& g, const Node& node, int64_t rows) {
   return is_norm(node.op) && g.values[node.out[0]].as_f32;
 }
 
+namespace {
+
+int inside(const Node& node, int64_t rows) {
+  if (node.op == Op::attention) return 1;
+  if (node.op == Op::experts) return 1 + node.records_inside + !privately(rows);
+  return 0;
+}
+
+}  // namespace
+
 int barriers(const Graph& g, int64_t rows) {
   int total = 0;
   for (const Node& node : g.nodes)
-    total += barrier_after(g, node, rows) + (node.op == Op::attention);
+    total += barrier_after(g, node, rows) + inside(node, rows);
   return total;
 }
 

@@ -16,8 +16,9 @@ bool quantises(const Graph& graph, const Node& node);
 /// own copy of everything that later nodes read.
 bool barrier_after(const Graph& graph, const Node& node, int64_t rows);
 
-/// Barriers of a step with so many rows, those inside of attention included (between storing keys
-/// and values and reading them), but for the one that merges split positions of long sequences.
+/// Barriers of a step with so many rows, those inside of nodes included (attention: between storing
+/// keys and values and reading them; experts: between choosing, gate and up, and down), but for the
+/// one that merges split positions of long sequences.
 int barriers(const Graph& graph, int64_t rows);
 
 }  // namespace strata::graph

@@ -44,7 +44,8 @@ Footprint footprint_of(const Graph& g, const MemoryPlan& plan, int threads,
                        const ExecutorOptions& options) {
   Footprint f;
   f.weights = plan_image(g).bytes + vector_bytes(g);
-  f.activations = plan.shared_bytes + plan.private_bytes * threads;
+  f.activations = plan.shared_bytes + plan.private_bytes * threads +
+                  expert_room_bytes(g, options.max_tokens, threads);
   for (const CacheSpec& spec : g.caches)
     f.kv_block += layout_of(spec, options.kv_type).block_bytes();
   return f;
@@ -61,7 +62,13 @@ Graph run_passes(Graph graph, const ExecutorOptions& options) {
 int64_t scratch_floats(const Graph& g) {
   int64_t widest = 0;
   for (const Value& v : g.values) widest = std::max(widest, v.width());
-  return widest * kernel::kTileTokens;
+  int64_t floats = widest * kernel::kTileTokens;
+  for (const Node& node : g.nodes) {
+    if (node.op != Op::head_linear) continue;
+    for (int w : node.weights)
+      floats = std::max(floats, head_linear_floats(g.weights[w].tensor->cols()));
+  }
+  return floats;
 }
 
 Execute execute_of(Op op) {
@@ -72,6 +79,9 @@ Execute execute_of(Op op) {
     case Op::linear: return execute_linear;
     case Op::linear_glu: return execute_linear_glu;
     case Op::rope: return execute_rope;
+    case Op::experts: return execute_experts;
+    case Op::head_linear: return execute_head_linear;
+    case Op::latent_row: return execute_latent_row;
     case Op::attention: return execute_attention;
     case Op::glu: return execute_glu;
     case Op::activate: return execute_activate;
@@ -125,6 +135,7 @@ struct Executor::Impl {
     run.threads = threads;
     run.deterministic = options.deterministic;
     const auto tokens = static_cast<size_t>(options.max_tokens);
+    run.experts = make_expert_room(graph, options.max_tokens, threads);
     run.position.resize(tokens);
     run.block.resize(tokens);
     run.slot.resize(tokens);
@@ -231,7 +242,7 @@ struct Executor::Impl {
 
   void compile() {
     size_t cache_offset = 0;
-    int attentions = 0, cursors = 0;
+    int counters = 0, cursors = 0;
     for (const Node& node : graph.nodes) {
       Step step;
       step.node = &node;
@@ -249,7 +260,10 @@ struct Executor::Impl {
           else step.vectors.push_back(load_vector(*graph.weights[w].tensor));
         }
       }
-      if (!step.matrices.empty()) {
+      if (node.op == Op::experts) {
+        step.counter = counters;
+        counters += 2;
+      } else if (is_linear(node.op)) {
         share_out(step);
         for (const std::vector<Share>& own : step.shares) {
           int64_t groups = 0;
@@ -264,11 +278,11 @@ struct Executor::Impl {
         step.cache = kv.data() + cache_offset;
         cache_offset += step.layout.block_bytes() * options.kv_blocks;
         step.work = attention_work(node);
-        step.counter = attentions++;
+        step.counter = counters++;
       }
       steps.push_back(std::move(step));
     }
-    run.next = std::vector<std::atomic<int>>(attentions);
+    run.next = std::vector<std::atomic<int>>(counters);
     run.cursors = std::vector<WorkCursor>(cursors);
     size_t floats = 0;
     for (AttentionWork& work : run.attention) {
@@ -438,8 +452,11 @@ ThreadPool& Executor::pool() const { return impl_->pool; }
 double Executor::step_weight_bytes() const {
   double total = 0;
   for (const Step& step : impl_->steps) {
-    for (const kernel::Matrix& m : step.matrices)
-      total += static_cast<double>(kernel::group_bytes(m.type, m.cols)) * m.groups();
+    for (size_t i = 0; i < step.matrices.size(); ++i) {
+      const kernel::Matrix& m = step.matrices[i];
+      total += weight_share(impl_->graph, *step.node, i) *
+               static_cast<double>(kernel::group_bytes(m.type, m.cols)) * m.groups();
+    }
   }
   return total;
 }

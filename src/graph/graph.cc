@@ -4,46 +4,24 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "graph/require.h"
 #include "kernel/attention.h"
 
 namespace strata::graph {
-namespace {
-
-std::string shape_text(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) text += fmt::format("{}{}", i ? ", " : "", shape[i]);
-  return text + "]";
-}
-
-const StoredTensor& require(const WeightSource& source, const std::string& name) {
-  const StoredTensor* tensor = source.find(name);
-  if (!tensor) {
-    fail(Code::data_loss,
-         "the model has no tensor '{}', which its architecture needs: the file is incomplete or "
-         "another architecture",
-         name);
-  }
-  return *tensor;
-}
-
-[[noreturn]] void misshapen(const StoredTensor& tensor, std::string_view expected) {
-  fail(Code::data_loss, "tensor '{}' has shape {}, expected {}", tensor.name,
-       shape_text(tensor.shape), expected);
-}
-
-}  // namespace
 
 std::string_view name(Op op) {
   static constexpr std::string_view names[] = {
-      "embed",    "rms_norm", "layer_norm", "linear", "linear_glu", "rope",   "attention", "glu",
-      "activate", "add",      "scale",      "clamp",  "softcap",    "select", "pool",
-      "quantise"};
+      "embed",       "rms_norm",   "layer_norm", "linear", "linear_glu", "rope",  "experts",
+      "head_linear", "latent_row", "attention",  "glu",    "activate",   "add",   "scale",
+      "clamp",       "softcap",    "select",     "pool",   "quantise"};
   static_assert(std::size(names) == static_cast<size_t>(Op::quantise) + 1);
   return names[static_cast<int>(op)];
 }
 
 bool is_norm(Op op) { return op == Op::rms_norm || op == Op::layer_norm; }
-bool is_linear(Op op) { return op == Op::linear || op == Op::linear_glu; }
+bool is_linear(Op op) {
+  return op == Op::linear || op == Op::linear_glu || op == Op::experts;
+}
 
 bool Graph::has(std::string_view weight) const {
   return source_->find(std::string(weight) + ".weight") != nullptr;
@@ -79,10 +57,18 @@ int Graph::vector_weight(std::string_view weight, int64_t n) {
 }
 
 int Graph::matrix_weight(std::string_view weight, int64_t cols) {
-  const StoredTensor& tensor = require(*source_, std::string(weight) + ".weight");
+  const StoredTensor* tensor = &require(*source_, std::string(weight) + ".weight");
+  // A matrix of one row may be stored as a vector.
+  if (tensor->shape == std::vector<int64_t>{cols}) {
+    slices_->push_back(slice_rows(*tensor, 0, 1));
+    tensor = &slices_->back();
+  }
+  return add_matrix(*tensor, source_->find(std::string(weight) + ".bias"), cols);
+}
+
+int Graph::add_matrix(const StoredTensor& tensor, const StoredTensor* bias, int64_t cols) {
   if (tensor.shape.size() != 2 || tensor.shape[1] != cols || tensor.shape[0] < 1)
     misshapen(tensor, fmt::format("[rows, {}]", cols));
-  const StoredTensor* bias = source_->find(std::string(weight) + ".bias");
   if (bias && bias->elements() != tensor.shape[0])
     misshapen(*bias, fmt::format("[{}]", tensor.shape[0]));
   weights.push_back({.tensor = &tensor, .bias = bias, .matrix = true});
@@ -300,6 +286,15 @@ int Graph::writer(int value) const {
     for (int out : nodes[i].out)
       if (out == value) return static_cast<int>(i);
   return kNone;
+}
+
+std::vector<int> input_matrices(const Graph& g, const Node& node) {
+  if (!is_linear(node.op)) return {};
+  if (node.op != Op::experts) return node.weights;
+  std::vector<int> found;
+  for (const ExpertWeights& w : g.expert_blocks[node.experts].weights)
+    found.insert(found.end(), {w.gate, w.up});
+  return found;
 }
 
 void Graph::erase(const std::vector<bool>& dead) {

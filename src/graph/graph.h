@@ -3,13 +3,16 @@
 // An activation is [rows, heads * d] floats. The number of rows is symbolic: all tokens of a batch,
 // or only those whose logits are wanted. Nodes are kept in execution order.
 #pragma once
+#include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "graph/weight.h"
 #include "kernel/ops.h"
+#include "kernel/router.h"
 
 namespace strata::graph {
 
@@ -23,6 +26,9 @@ enum class Op : uint8_t {
   linear,     // x W^T + b for one or more W that share x; [activated][+ residual]
   linear_glu, // act(x Wg^T) * (x Wu^T)
   rope,       // rotary embedding of every head
+  experts,    // gated units chosen by a router's logits, weighed and added; [+ residual]
+  head_linear, // the first columns of a head by a matrix of its own; [rotated] the rest behind
+  latent_row, // rms_norm over the first columns of a row, rotary embedding of the rest
   attention,  // stores k, v in the cache, then softmax(q k^T) v; [per-head norm and rope of q, k]
   glu,        // act(a) * b
   activate,   // act(x)
@@ -90,6 +96,31 @@ struct Node {
   int cache = kNone;            // attention: index of its KV cache
   // attention: which of `weights` are the gains of fused per-head norms, and the sinks
   int q_norm = kNone, k_norm = kNone, sinks = kNone;
+  int experts = kNone;          // index into Graph::expert_blocks
+  bool records_inside = false;  // experts, head_linear: make records of what they multiply
+};
+
+/// A gated unit among several: down(act(gate x) * up x).
+struct ExpertWeights {
+  int gate = kNone, up = kNone, down = kNone;   // indices into Graph::weights
+};
+
+/// What an expert does between its matrices, and how experts are chosen.
+struct ExpertForm {
+  kernel::Router router;
+  kernel::Act act = kernel::Act::silu;
+  float clamp = 0;   // not 0: kernel::clamped_glu with this limit instead of `act`
+  float alpha = 1;
+};
+
+/// One layer's experts: those chosen from, then those that take every row.
+struct ExpertBlock {
+  ExpertForm form;
+  std::vector<ExpertWeights> weights;
+  int n_shared = 0;
+  int choice_bias = kNone;      // index into Graph::weights: added to the scores for choosing
+  bool shared_gate = false;     // shared experts are weighed by the sigmoid of the third input
+  int n_used() const { return form.router.n_used + n_shared; }
 };
 
 /// Where the angles of a rotary embedding come from.
@@ -118,6 +149,14 @@ struct EmbedForm {
   std::string_view constant = {};    // the first row of a table (token type 0)
 };
 
+/// Shapes of multi-head latent attention. Source: arXiv:2405.04434 section 2.1.
+struct LatentShape {
+  int n_head = 0;
+  int d_nope = 0, d_rope = 0;   // a query head: what meets the latent, what is rotated
+  int d_v = 0;                  // a value head
+  int rank = 0;                 // the latent
+};
+
 /// Builder and container. A missing or misshapen weight is data_loss naming tensor and shapes.
 class Graph {
  public:
@@ -140,9 +179,25 @@ class Graph {
   Tensor latent_attention(Tensor q, Tensor row, int d_v, AttentionOptions options);
   Tensor glu(kernel::Act act, Tensor gate, Tensor up);
   Tensor activate(kernel::Act act, Tensor x);
+  /// Queries [n_head, d_nope + d_rope] as latent_attention wants them, [n_head, rank + d_rope]: the
+  /// first part absorbs PREFIXattn_k_b [n_head, rank, d_nope]. Where the file has PREFIXattn_kv_b,
+  /// for each head d_nope rows and then d_v, it is taken apart.
+  Tensor latent_query(Tensor q, std::string_view prefix, const LatentShape& shape, int rope);
+  /// The row [rank + d_rope] that a token leaves in the cache.
+  Tensor latent_row(Tensor x, std::string_view norm, float eps, int64_t rank, int rope);
+  /// What was attended, [n_head, rank], as values [n_head, d_v], by PREFIXattn_v_b or
+  /// PREFIXattn_kv_b.
+  Tensor latent_values(Tensor mix, std::string_view prefix, const LatentShape& shape);
   Tensor add(Tensor a, Tensor b, float scale = 1);   // a + scale * b
   Tensor scale(Tensor x, float factor);
   Tensor clamp(Tensor x, float limit);
+  /// Sum of the experts that `logits` [rows, n_expert] choose for a row of x, and of the shared
+  /// one. Their matrices are PREFIXffn_gate_exps and so on, stacked [n_expert, rows, cols];
+  /// PREFIXffn_gate_up_exps, a gate above its up; or one matrix each, PREFIXffn_gate.0 ... A shared
+  /// expert, PREFIXffn_gate_shexp, and a bias for choosing, PREFIXexp_probs_b, are used where they
+  /// exist. `shared_gate` [rows, 1] may be none.
+  Tensor experts(Tensor x, Tensor logits, Tensor shared_gate, std::string_view prefix,
+                 const ExpertForm& form);
   Tensor softcap(Tensor x, float cap);
   Tensor select(Tensor x);
   /// A row for each sequence, of which all tokens come in one step and one output is wanted.
@@ -163,6 +218,7 @@ class Graph {
   std::vector<Weight> weights;
   std::vector<RopeSpec> ropes;
   std::vector<CacheSpec> caches;
+  std::vector<ExpertBlock> expert_blocks;
 
   /// Nodes that read a value (residual included), in order.
   std::vector<int> readers(int value) const;
@@ -180,17 +236,32 @@ class Graph {
   int norm_weight(std::string_view name, const Value& x);
   int vector_weight(std::string_view name, int64_t n);
   int matrix_weight(std::string_view name, int64_t cols);
+  int add_matrix(const StoredTensor& tensor, const StoredTensor* bias, int64_t cols);
+  int slice_matrix(const StoredTensor& stacked, const StoredTensor* biases, int64_t begin,
+                   int64_t end, int64_t cols);
+  std::vector<int> expert_matrices(std::string_view prefix, std::string_view name, int n,
+                                   int64_t cols);
+  Tensor head_linear(Tensor x, const std::vector<int>& matrices, int rope);
+  std::vector<int> latent_matrices(std::string_view prefix, const LatentShape& shape, bool keys);
+  void gate_and_up(ExpertBlock& block, std::string_view prefix, int64_t cols);
 
   const WeightSource* source_;
+  std::shared_ptr<std::deque<StoredTensor>> slices_ = std::make_shared<std::deque<StoredTensor>>();
   int output_ = kNone;
   int layer_ = kNone;
 };
 
+/// The matrices that the node multiplies its first input by: none unless it is such a product.
+std::vector<int> input_matrices(const Graph& graph, const Node& node);
+
 /// One line a node: op, shapes, weights with types, bytes of weights read a step, flops a token.
 std::string describe(const Graph& graph);
 
+/// The part of node.weights[i] that one row meets: less than all for experts chosen from.
+double weight_share(const Graph& graph, const Node& node, size_t i);
+
 struct Cost {
-  double weight_bytes = 0;   // read once a step, whatever the batch
+  double weight_bytes = 0;   // read by a step of one row; the same for more, but for experts
   double flops = 0;          // per row of the node, attention's score and value products left out
 };
 Cost cost(const Graph& graph, const Node& node);

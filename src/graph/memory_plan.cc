@@ -45,8 +45,8 @@ namespace {
 
 // Does the node read the value's floats, or its records alone?
 bool reads_f32(const Graph& g, const Node& node, int value) {
-  if (!is_linear(node.op) || !g.values[value].as_records) return true;
-  for (int w : node.weights)
+  if (!is_linear(node.op) || node.in[0] != value || !g.values[value].as_records) return true;
+  for (int w : input_matrices(g, node))
     if (!kernel::info(g.weights[w].tensor->type).quantised) return true;
   return false;
 }

@@ -18,7 +18,7 @@ void fuse_activation(Graph& graph);
 /// Linears that read the same value become one node with several weights (QKV): one hand-out of
 /// work, one barrier.
 void fuse_linear(Graph& graph);
-/// add(x, f(y)) with f a linear or a norm becomes f(y) + residual x, in x's memory.
+/// add(x, f(y)) with f a linear, experts or a norm becomes f(y) + residual x, in x's memory.
 void fuse_residual(Graph& graph);
 /// Inputs of block-quantised linears are quantised to int8 records once, by the norm that makes
 /// them or by a quantise node of their own. Left out in exact precision.

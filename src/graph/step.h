@@ -9,6 +9,7 @@
 #include "graph/barrier.h"
 #include "graph/executor.h"
 #include "graph/memory_plan.h"
+#include "graph/step/experts.h"
 #include "kernel/attention.h"
 #include "kernel/matmul.h"
 
@@ -71,7 +72,8 @@ struct Run {
   std::vector<uint8_t*> private_arena;          // by thread
   std::vector<float*> scratch;                  // by thread, kScratchFloats
   std::vector<WorkCursor> cursors;              // by linear step and thread
-  std::vector<std::atomic<int>> next;           // work counters, one an attention node
+  std::vector<std::atomic<int>> next;           // work counters, as many as a node needs
+  ExpertRoom experts;
 
   int64_t rows(Rows r) const { return r == Rows::tokens ? n_tokens : n_outputs; }
   bool privately(Rows r) const { return graph::privately(rows(r)); }
@@ -103,11 +105,15 @@ struct Step {
   // attention
   kernel::KvLayout layout;
   uint8_t* cache = nullptr;
-  int work = 0, counter = 0;                    // indices into Run::attention, Run::next
+  int work = 0;                                 // index into Run::attention
+  int counter = 0;                              // the node's first one in Run::next
 };
 
 /// Floats of each thread's scratch: a tile of rows of the widest normalised value, or gate and up.
 int64_t scratch_floats(const Graph& graph);
+
+/// A thread's scratch for head_linear over heads of so many columns.
+int64_t head_linear_floats(int64_t cols);
 
 Execute execute_of(Op op);
 
@@ -117,6 +123,9 @@ void execute_layer_norm(const Step&, Run&, int);
 void execute_quantise(const Step&, Run&, int);
 void execute_linear(const Step&, Run&, int);
 void execute_linear_glu(const Step&, Run&, int);
+void execute_experts(const Step&, Run&, int);
+void execute_head_linear(const Step&, Run&, int);
+void execute_latent_row(const Step&, Run&, int);
 void execute_attention(const Step&, Run&, int);
 void execute_rope(const Step&, Run&, int);
 void execute_glu(const Step&, Run&, int);

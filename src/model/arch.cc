@@ -63,12 +63,14 @@ Tensor attention(Graph& g, const Layer& w, Tensor y, AttentionForm form) {
   const Tensor k = project("attn_k", "attn_k_norm", h.n_head_kv, h.d_head);
   const Tensor v = project("attn_v", {}, h.n_head_kv, h.d_head_v);
   const float scale = h.scaled_by_layer ? h.scale() / static_cast<float>(w.index + 1) : h.scale();
+  const std::string sinks = w("attn_sinks");
   const Tensor mix = g.attention(q, k, v,
                                  {.scale = scale,
                                   .softcap = h.attn_softcap,
                                   .window = w.window(),
                                   .causal = h.causal,
-                                  .alibi = alibi_slopes(h)});
+                                  .alibi = alibi_slopes(h),
+                                  .sinks = g.has(sinks) ? sinks : ""});
   return g.linear(g.merge(mix), w("attn_output"));
 }
 
@@ -81,9 +83,53 @@ Tensor mlp(Graph& g, const Layer& w, Tensor y) {
   return g.linear(g.activate(w.h.act, g.linear(y, w("ffn_up"))), w("ffn_down"));
 }
 
+Tensor feed_forward(Graph& g, const Layer& w, Tensor y) {
+  const Hyper& h = w.h;
+  if (h.experts.n_expert == 0 || !g.has(w("ffn_gate_inp"))) return gated_mlp(g, w, y);
+  const Tensor logits = g.linear(y, w("ffn_gate_inp"));
+  const std::string gate = w("ffn_gate_inp_shexp");
+  return g.experts(y, logits, g.has(gate) ? g.linear(y, gate) : Tensor{}, w(""),
+                   {.router = h.experts,
+                    .act = h.act,
+                    .clamp = h.expert_clamp,
+                    .alpha = h.expert_alpha});
+}
+
+Tensor latent_attention(Graph& g, const Layer& w, Tensor y) {
+  constexpr float kEps = 1e-6f;   // of the norms inside, whatever the model's
+  const Hyper& h = w.h;
+  const graph::LatentShape shape = {.n_head = h.n_head,
+                                    .d_nope = h.latent.d_nope,
+                                    .d_rope = h.latent.d_rope,
+                                    .d_v = h.latent.d_v,
+                                    .rank = h.latent.rank};
+  Tensor q = y;
+  if (g.has(w("attn_q_a"))) {
+    q = g.rms_norm(g.linear(y, w("attn_q_a")), w("attn_q_a_norm"), kEps, 0);
+    q = g.linear(q, w("attn_q_b"));
+  } else {
+    q = g.linear(y, w("attn_q"));
+  }
+  const Tensor row = g.latent_row(g.linear(y, w("attn_kv_a_mqa")), w("attn_kv_a_norm"), kEps,
+                                  shape.rank, w.rope);
+  q = g.latent_query(q, w(""), shape, w.rope);   // [T, n_head, rank + d_rope]
+  const Tensor mix = g.latent_attention(q, row, shape.rank,
+                                        {.scale = h.scale(), .softcap = h.attn_softcap});
+  return g.linear(g.merge(g.latent_values(mix, w(""), shape)), w("attn_output"));
+}
+
+Tensor pre_norm_block(Graph& g, const Layer& w, Tensor x, QkNorm qk_norm) {
+  x = residual(g, w, x, attention(g, w, norm(g, w, x, "attn_norm"), {.qk_norm = qk_norm}));
+  return residual(g, w, x, feed_forward(g, w, norm(g, w, x, "ffn_norm")));
+}
+
 Tensor pre_norm_block(Graph& g, const Layer& w, Tensor x) {
-  x = residual(g, w, x, attention(g, w, norm(g, w, x, "attn_norm")));
-  return residual(g, w, x, gated_mlp(g, w, norm(g, w, x, "ffn_norm")));
+  return pre_norm_block(g, w, x, QkNorm::none);
+}
+
+Tensor latent_block(Graph& g, const Layer& w, Tensor x) {
+  x = residual(g, w, x, latent_attention(g, w, norm(g, w, x, "attn_norm")));
+  return residual(g, w, x, feed_forward(g, w, norm(g, w, x, "ffn_norm")));
 }
 
 Tensor pre_norm_mlp_block(Graph& g, const Layer& w, Tensor x) {

@@ -59,13 +59,21 @@ graph::Tensor attention(graph::Graph& g, const Layer& layer, graph::Tensor y,
                         AttentionForm form = {});
 /// down(act(gate(y)) * up(y)). Source: arXiv:2002.05202.
 graph::Tensor gated_mlp(graph::Graph& g, const Layer& layer, graph::Tensor y);
+/// The layer's experts (Hyper::experts) where the file has a router for it, else its gated MLP.
+graph::Tensor feed_forward(graph::Graph& g, const Layer& layer, graph::Tensor y);
+/// Attention over one latent row a token (Hyper::latent), in absorbed form: the cache holds nothing
+/// else. Source: arXiv:2405.04434 section 2.1.
+graph::Tensor latent_attention(graph::Graph& g, const Layer& layer, graph::Tensor y);
 /// down(act(up(y))).
 graph::Tensor mlp(graph::Graph& g, const Layer& layer, graph::Tensor y);
 
 // Whole blocks that several families have.
 
-/// Llama's: x + attention(norm(x)), then x + gated_mlp(norm(x)). Source: arXiv:2302.13971.
+/// Llama's: x + attention(norm(x)), then x + feed_forward(norm(x)). Source: arXiv:2302.13971.
 graph::Tensor pre_norm_block(graph::Graph& g, const Layer& layer, graph::Tensor x);
+graph::Tensor pre_norm_block(graph::Graph& g, const Layer& layer, graph::Tensor x, QkNorm qk_norm);
+/// DeepSeek-V2's: the same with latent attention.
+graph::Tensor latent_block(graph::Graph& g, const Layer& layer, graph::Tensor x);
 /// GPT-2's: the same with an MLP without a gate.
 graph::Tensor pre_norm_mlp_block(graph::Graph& g, const Layer& layer, graph::Tensor x);
 /// BERT's: sums are normalised, so that every row of the stream is. The MLP has a gate where one is

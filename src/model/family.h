@@ -80,6 +80,9 @@ struct Family {
   /// Tensors inside a layer that the family names unlike the rest (format/hf_names.cc): HF, ours.
   std::vector<std::pair<std::string_view, std::string_view>> hf_tensors{};
 
+  kernel::Router experts{};             // n_expert 0: the family has none
+  Latent latent{};                      // d_v 0: d_model / n_head
+
   /// What no key above covers, after everything else was read.
   void (*adjust_hf)(const HfConfig& config, Hyper& hyper) = nullptr;
   void (*adjust_gguf)(const Metadata& metadata, Hyper& hyper) = nullptr;

@@ -73,6 +73,7 @@ double checked(std::string_view key, double value, double min, double max) {
 }
 
 void check_hyper(const Hyper& h) {
+  check_experts(h);
   if (h.n_head % h.n_head_kv != 0)
     fail(Code::data_loss, "{} attention heads cannot share {} key/value heads evenly", h.n_head,
          h.n_head_kv);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernel/ops.h"
+#include "kernel/router.h"
 
 namespace strata::model {
 
@@ -27,6 +28,12 @@ struct Rope {
   // longrope: angle i is divided by [i]; the long ones where more than the original context is used
   std::vector<float> short_factors = {}, long_factors = {};
   std::vector<float> freq_divisors = {};   // GGUF's rope_freqs.weight: angle i is divided by [i]
+};
+
+/// Multi-head latent attention (arXiv:2405.04434 section 2.1): sizes of the latent, of a query
+/// head's two parts and of a value head. rank 0: another attention.
+struct Latent {
+  int rank = 0, d_nope = 0, d_rope = 0, d_v = 0;
 };
 
 enum class Norm { rms, layer };
@@ -63,9 +70,14 @@ struct Hyper {
   bool norm_behind = false;    // behind each half instead of before it
   bool parallel = false;       // attention and MLP both read the block's input
   bool causal = true;          // false: an encoder, whose tokens see each other
+  kernel::Router experts;      // n_expert 0: none
+  float expert_clamp = 0, expert_alpha = 1;   // clamp > 0: kernel::clamped_glu in experts
+  Latent latent;
+  int n_nextn = 0;             // layers after the n_layer that predict further tokens
   // How files keep matrices that weights.h takes apart.
   bool qkv_by_group = false;   // fused q, k, v: for each key head its query heads, itself, its value
   bool transposed = false;     // layers' matrices lie as [inputs, outputs]
+  bool turned_experts = false; // stacked as [inputs, outputs], gate and up alternating
   bool normalised_head = false;              // rows of the head are scaled to length 1
 
   float scale() const;                       // attn_scale or its default
@@ -75,7 +87,7 @@ struct Hyper {
 /// Largest values accepted, so that no product of them overflows.
 namespace hyper_max {
 inline constexpr int64_t kLayers = 4096, kWidth = 1 << 22, kHeads = 1 << 14, kHeadDim = 1 << 14,
-                         kVocab = 1 << 26, kContext = 1 << 30;
+                         kExperts = 1 << 14, kVocab = 1 << 26, kContext = 1 << 30;
 }
 
 /// Errors: data_loss / invalid_argument naming the missing or impossible key; unimplemented naming

@@ -165,6 +165,7 @@ Hyper read_hyper_gguf(const Metadata& metadata, int64_t n_vocab_rows,
   h.arch = *arch;
   h.name = metadata.text("general.name").value_or("");
   h.n_layer = keys.required("block_count", kLayers);
+  read_experts_gguf(metadata, *family, h);
   h.d_model = keys.required("embedding_length", kWidth);
   h.d_ff = keys.required("feed_forward_length", kWidth);
   h.n_head = keys.required("attention.head_count", kHeads);
@@ -212,6 +213,7 @@ Hyper read_hyper_gguf(const Metadata& metadata, int64_t n_vocab_rows,
   h.logit_softcap = static_cast<float>(
       keys.real("final_logit_softcapping", 0, 1e6).value_or(family->logit_softcap));
   read_factors(keys, *family, h);
+  read_latent_gguf(metadata, *family, h);
   if (family->adjust_gguf) family->adjust_gguf(metadata, h);
   return h;
 }

@@ -359,6 +359,8 @@ Hyper read_hyper_hf(const HfConfig& config) {
   h.attn_softcap = read_softcap(config, "attn_logit_softcapping", family->attn_softcap);
   h.logit_softcap = read_softcap(config, "final_logit_softcapping", family->logit_softcap);
   read_factors(config, *family, h);
+  read_experts_hf(config, *family, h);
+  read_latent_hf(config, *family, h);
   if (family->adjust_hf) family->adjust_hf(config, h);
   return h;
 }

@@ -19,6 +19,14 @@ Hyper read_hyper_hf(const HfConfig& config);
 /// What a family's models have whatever their files say.
 void read_conventions(const Family& family, Hyper& hyper);
 
+// Experts and latent attention (hyper_experts.cc); the rest was read before.
+void read_experts_hf(const HfConfig& config, const Family& family, Hyper& hyper);
+void read_latent_hf(const HfConfig& config, const Family& family, Hyper& hyper);
+/// Takes the layers that predict further tokens off n_layer: before what is read layer by layer.
+void read_experts_gguf(const Metadata& metadata, const Family& family, Hyper& hyper);
+void read_latent_gguf(const Metadata& metadata, const Family& family, Hyper& hyper);
+void check_experts(const Hyper& hyper);
+
 /// Narrows to int. Errors: data_loss naming `key` unless min <= value <= max.
 int checked(std::string_view key, int64_t value, int64_t min, int64_t max);
 /// Errors: data_loss naming `key` unless min <= value <= max (which NaN is not).

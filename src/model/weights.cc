@@ -46,8 +46,81 @@ void turn(const StoredTensor& t, int64_t begin, int64_t end, uint8_t* out) {
 
 }  // namespace
 
+namespace {
+
+// Experts stored as [inputs, columns]: every `step`-th column from `first` on as rows.
+StoredTensor turned(const StoredTensor& t, std::string name, int64_t first, int64_t step) {
+  const int64_t inputs = t.shape[1], outputs = t.shape[2] / step;
+  StoredTensor made{.name = std::move(name),
+                    .type = t.type,
+                    .shape = {t.shape[0], outputs, inputs},
+                    .bytes = t.bytes / step};
+  made.make = [&t, first, step, inputs, outputs](int64_t begin, int64_t end, uint8_t* out) {
+    const size_t element = kernel::info(t.type).bytes;
+    std::vector<uint8_t> room;
+    while (begin < end) {
+      const int64_t expert = begin / outputs, from = begin % outputs;
+      const int64_t n = std::min(end - begin, outputs - from);
+      for (int64_t i = 0; i < inputs; ++i) {
+        const uint8_t* row = graph::rows_of(t, expert * inputs + i, expert * inputs + i + 1, room);
+        for (int64_t r = 0; r < n; ++r)
+          std::memcpy(out + (r * inputs + i) * element, row + ((from + r) * step + first) * element,
+                      element);
+      }
+      out += n * inputs * element;
+      begin += n;
+    }
+  };
+  return made;
+}
+
+// Every second column of each expert's row of biases.
+StoredTensor every_second(const StoredTensor& t, std::string name, int64_t first) {
+  const int64_t n = t.shape[1] / 2;
+  StoredTensor made{
+      .name = std::move(name), .type = t.type, .shape = {t.shape[0], n}, .bytes = t.bytes / 2};
+  made.make = [&t, first, n](int64_t begin, int64_t end, uint8_t* out) {
+    const size_t element = kernel::info(t.type).bytes;
+    std::vector<uint8_t> room;
+    for (int64_t e = begin; e < end; ++e) {
+      const uint8_t* row = graph::rows_of(t, e, e + 1, room);
+      for (int64_t i = 0; i < n; ++i, out += element)
+        std::memcpy(out, row + (2 * i + first) * element, element);
+    }
+  };
+  return made;
+}
+
+}  // namespace
+
+void Weights::turn_experts(const std::string& layer) {
+  const auto whole = [&](const char* name, size_t dims) {
+    const Tensor* t = store_.find(layer + name);
+    if (!t) return t;
+    if (kernel::info(t->type).block != 1)
+      fail(Code::unimplemented, "tensor '{}': {} blocks cannot be turned", t->name,
+           kernel::info(t->type).name);
+    if (t->shape.size() != dims || t->shape.back() % 2 != 0)
+      fail(Code::data_loss, "tensor '{}' should have {} dimensions, the last of them even", t->name,
+           dims);
+    return t;
+  };
+  if (const Tensor* t = whole("ffn_gate_up_exps.weight", 3)) {
+    add(turned(*t, layer + "ffn_gate_exps.weight", 0, 2));
+    add(turned(*t, layer + "ffn_up_exps.weight", 1, 2));
+    if (const Tensor* down = whole("ffn_down_exps.weight", 3))
+      add(turned(*down, down->name, 0, 1));
+  }
+  if (const Tensor* t = whole("ffn_gate_up_exps.bias", 2)) {
+    add(every_second(*t, layer + "ffn_gate_exps.bias", 0));
+    add(every_second(*t, layer + "ffn_up_exps.bias", 1));
+  }
+}
+
 Weights::Weights(const Store& store, const Hyper& hyper) : store_(store) {
   if (hyper.transposed) transpose();
+  for (int i = 0; hyper.turned_experts && i < hyper.n_layer; ++i)
+    turn_experts("blk." + std::to_string(i) + ".");
   for (int i = 0; i < hyper.n_layer; ++i)
     for (const char* suffix : {".weight", ".bias"}) {
       const std::string layer = "blk." + std::to_string(i) + ".";

@@ -17,6 +17,8 @@ namespace strata::model {
 ///   attn_kv  -> attn_k, attn_v           by group
 ///   attn_q_norm.0 ... -> attn_q_norm     a gain for every head, put together; the same for k
 ///   ffn_up   -> ffn_gate, ffn_up         if it has 2 d_ff rows and there is no ffn_gate
+///   ffn_gate_up_exps -> ffn_gate_exps, ffn_up_exps   if alternating (Hyper::turned_experts), and
+///                       turned as ffn_down_exps is
 /// A head whose rows are to have length 1 (Hyper::normalised_head) is made so.
 class Weights : public graph::WeightSource {
  public:
@@ -34,6 +36,7 @@ class Weights : public graph::WeightSource {
   void split(const std::string& fused, const std::string& suffix,
              std::initializer_list<std::pair<std::string_view, int64_t>> parts, int64_t groups);
   void stack(const std::string& name, const std::string& suffix, int n);
+  void turn_experts(const std::string& layer);
   void normalise_head();
   const Tensor& add(Tensor tensor);
 

@@ -202,7 +202,11 @@ INSTANTIATE_TEST_SUITE_P(Architectures, Golden,
                                          "exaone4", "falcon", "glm", "glm4", "gpt2", "gpt_neox",
                                          "gptj", "granite", "hunyuan-dense", "internlm2",
                                          "internlm3", "nemotron", "olmo2", "olmo3", "opt", "phi",
-                                         "phi3", "smollm3", "stablelm", "starcoder2", "telechat2"),
+                                         "phi3", "smollm3", "stablelm", "starcoder2", "telechat2",
+                                         "mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "phimoe",
+                                         "granitemoe", "dots1", "ernie4_5_moe", "glm4_moe",
+                                         "hunyuan-moe", "minimax_m2", "gpt_oss", "deepseek_v2",
+                                         "deepseek_v3", "deepseek_v3-yarn", "minicpm3"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -23,7 +23,8 @@ void fuse_residual(Graph& g) {
       const int f = g.writer(made);
       if (f == kNone || dead[f] || made == kept) continue;
       Node& node = g.nodes[f];
-      const bool fits = (node.op == Op::linear || is_norm(node.op)) && !node.activates &&
+      const bool adds = node.op == Op::linear || node.op == Op::experts || is_norm(node.op);
+      const bool fits = adds && !node.activates &&
                         node.out.size() == 1 && node.residual == kNone;
       if (!fits || g.readers(made).size() != 1 || !last_reader(g, kept, f, static_cast<int>(i)))
         continue;

@@ -13,7 +13,7 @@ Need need(const Graph& g, const Node& node, int value) {
   if (node.op == Op::quantise) return {};
   if (!is_linear(node.op) || node.in[0] != value) return {.f32 = true};
   Need n{.f32 = node.residual == value};
-  for (int w : node.weights) {
+  for (int w : input_matrices(g, node)) {
     if (kernel::info(g.weights[w].tensor->type).quantised) n.records = true;
     else n.f32 = true;
   }
@@ -27,6 +27,7 @@ void quantise_input(Graph& g) {
   nodes.reserve(g.nodes.size() * 2);
   for (const Node& node : g.nodes) {
     nodes.push_back(node);
+    nodes.back().records_inside = node.op == Op::experts || node.op == Op::head_linear;
     for (int out : node.out) {
       Need total{.f32 = out == g.output()};
       for (int reader : g.readers(out)) {

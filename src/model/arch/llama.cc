@@ -11,6 +11,7 @@ const Registry<Family> family({
     .name = "llama",
     .hf = {"llama"},
     .interleaved_in_gguf = true,
+    .experts = {.normalise = true},   // Mixtral's, which GGUF calls by this name
 });
 
 const Registry<Arch> entry{{.name = "llama", .block = pre_norm_block}};

@@ -127,6 +127,11 @@ bool HfConfig::is_object(std::string_view key) const {
   return value && value->is_object();
 }
 
+bool HfConfig::is_array(std::string_view key) const {
+  const json* value = impl_->find(key);
+  return value && value->is_array();
+}
+
 bool HfConfig::is_text(std::string_view key) const {
   const json* value = impl_->find(key);
   return value && value->is_string();

@@ -28,9 +28,10 @@ class HfConfig {
   std::optional<HfConfig> object(std::string_view key) const;
   bool has(std::string_view key) const;   // and is not null
   bool is_null(std::string_view key) const;
-  /// The key holds an object; a string.
+  /// The key holds an object; a string; an array.
   bool is_object(std::string_view key) const;
   bool is_text(std::string_view key) const;
+  bool is_array(std::string_view key) const;
   /// Text or boolean of the language part, else of the whole (model_type, tie_word_embeddings).
   std::string model_type() const;
   std::optional<bool> tied() const;

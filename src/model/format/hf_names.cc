@@ -133,6 +133,60 @@ constexpr Row kLayer[] = {
     {"feed_forward.w1", "ffn_gate"},
     {"feed_forward.w2", "ffn_down"},
     {"feed_forward.w3", "ffn_up"},
+    // Latent attention.
+    {"self_attn.q_a_proj", "attn_q_a"},
+    {"self_attn.q_a_layernorm", "attn_q_a_norm"},
+    {"self_attn.q_b_proj", "attn_q_b"},
+    {"self_attn.kv_a_proj_with_mqa", "attn_kv_a_mqa"},
+    {"self_attn.kv_a_layernorm", "attn_kv_a_norm"},
+    {"self_attn.kv_b_proj", "attn_kv_b"},
+    // Routers and shared experts; "mlp." stands for "block_sparse_moe." too.
+    {"mlp.gate", "ffn_gate_inp"},
+    {"mlp.gate.wg", "ffn_gate_inp"},
+    {"mlp.router", "ffn_gate_inp"},
+    {"mlp.router.layer", "ffn_gate_inp"},
+    {"mlp.shared_expert_gate", "ffn_gate_inp_shexp"},
+    {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"},
+    {"mlp.shared_expert.up_proj", "ffn_up_shexp"},
+    {"mlp.shared_expert.down_proj", "ffn_down_shexp"},
+    {"mlp.shared_experts.gate_proj", "ffn_gate_shexp"},
+    {"mlp.shared_experts.up_proj", "ffn_up_shexp"},
+    {"mlp.shared_experts.down_proj", "ffn_down_shexp"},
+    {"mlp.shared_mlp.gate_proj", "ffn_gate_shexp"},
+    {"mlp.shared_mlp.up_proj", "ffn_up_shexp"},
+    {"mlp.shared_mlp.down_proj", "ffn_down_shexp"},
+    {"mlp.input_linear", "ffn_gate_up_exps"},
+    {"mlp.output_linear", "ffn_down_exps"},
+    // Heads that predict further tokens.
+    {"enorm", "nextn.enorm"},
+    {"hnorm", "nextn.hnorm"},
+    {"eh_proj", "nextn.eh_proj"},
+    {"embed_tokens", "nextn.embed_tokens"},
+    {"shared_head.norm", "nextn.shared_head_norm"},
+    {"shared_head.head", "nextn.shared_head_head"},
+};
+
+// The same for names that end in neither ".weight" nor ".bias".
+constexpr Row kLayerWhole[] = {
+    {"self_attn.sinks", "attn_sinks.weight"},
+    {"mlp.e_score_correction_bias", "exp_probs_b.bias"},
+    {"mlp.gate.e_score_correction_bias", "exp_probs_b.bias"},
+    {"mlp.moe_statics.e_score_correction_bias", "exp_probs_b.bias"},
+    {"mlp.gate.moe_statics.e_score_correction_bias", "exp_probs_b.bias"},
+    {"mlp.experts.gate_up_proj", "ffn_gate_up_exps.weight"},
+    {"mlp.experts.gate_proj", "ffn_gate_exps.weight"},
+    {"mlp.experts.up_proj", "ffn_up_exps.weight"},
+    {"mlp.experts.down_proj", "ffn_down_exps.weight"},
+    {"mlp.experts.gate_up_proj_bias", "ffn_gate_up_exps.bias"},
+    {"mlp.experts.gate_proj_bias", "ffn_gate_exps.bias"},
+    {"mlp.experts.up_proj_bias", "ffn_up_exps.bias"},
+    {"mlp.experts.down_proj_bias", "ffn_down_exps.bias"},
+};
+
+// A matrix of one expert: "mlp.experts.N." and this -> "NAME.N".
+constexpr Row kExpert[] = {
+    {"gate_proj", "ffn_gate"}, {"up_proj", "ffn_up"}, {"down_proj", "ffn_down"},
+    {"w1", "ffn_gate"},        {"w3", "ffn_up"},      {"w2", "ffn_down"},
 };
 
 // What stands before a name: the language part of multi-modal models lies under "language_model."
@@ -172,6 +226,45 @@ bool drop_prefix(std::string_view& text, std::string_view prefix) {
   return true;
 }
 
+/// Takes "123." off the front; the digits, or nothing if they are not a canonical number.
+std::string_view take_number(std::string_view& text) {
+  constexpr size_t kDigitsMax = 5;
+  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const bool canonical = digits > 0 && digits <= kDigitsMax && (digits == 1 || text[0] != '0');
+  if (!canonical || digits == text.size() || text[digits] != '.') return {};
+  const std::string_view number = text.substr(0, digits);
+  text.remove_prefix(digits + 1);
+  return number;
+}
+
+/// What of `name` is not its ".weight" or ".bias"; nothing if it has neither.
+std::string_view stem(std::string_view name) {
+  for (std::string_view suffix : {".weight", ".bias"})
+    if (name.ends_with(suffix)) return name.substr(0, name.size() - suffix.size());
+  return {};
+}
+
+/// Our name of a tensor inside a layer; empty if unknown.
+std::string layer_tensor(std::string_view name, std::string_view family) {
+  std::string moe;
+  if (drop_prefix(name, "block_sparse_moe.")) name = moe = "mlp." + std::string(name);
+  if (const std::string_view whole = look_up(kLayerWhole, name); !whole.empty())
+    return std::string(whole);
+  const std::string_view before = stem(name);
+  const std::string_view suffix = name.substr(before.size());
+  if (before.empty()) return {};
+  std::string_view rest = before;
+  if (drop_prefix(rest, "mlp.experts.")) {
+    const std::string_view number = take_number(rest);
+    const std::string_view matrix = look_up(kExpert, rest);
+    if (number.empty() || matrix.empty()) return {};
+    return std::string(matrix).append(".").append(number).append(suffix);
+  }
+  std::string found(look_up_layer(before, family));
+  if (found.empty()) found = head_norm(before);
+  return found.empty() ? found : found.append(suffix);
+}
+
 }  // namespace
 
 std::string hf_tensor_name(std::string_view file_name, std::string_view family) {
@@ -181,31 +274,18 @@ std::string hf_tensor_name(std::string_view file_name, std::string_view family) 
     for (std::string_view prefix : kPrefixes) again |= drop_prefix(name, prefix);
   }
 
-  const size_t dot = name.rfind('.');
-  if (dot == name.npos) return std::string(file_name);
-  const std::string_view suffix = name.substr(dot);
-  if (suffix != ".weight" && suffix != ".bias") return std::string(file_name);
-  name = name.substr(0, dot);
-
-  std::string ours;
   const bool layer = std::any_of(std::begin(kLayers), std::end(kLayers),
                                  [&](std::string_view l) { return drop_prefix(name, l); });
   if (layer) {
-    constexpr size_t kDigitsMax = 5;
-    const size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
-    const bool canonical = digits > 0 && digits <= kDigitsMax && (digits == 1 || name[0] != '0');
-    if (!canonical || digits == name.size() || name[digits] != '.') return std::string(file_name);
-    const std::string_view rest = name.substr(digits + 1);
-    std::string found(look_up_layer(rest, family));
-    if (found.empty()) found = head_norm(rest);
-    if (found.empty()) return std::string(file_name);
-    ours.append("blk.").append(name.substr(0, digits)).append(".").append(found);
-  } else {
-    const std::string_view found = look_up(kWhole, name);
-    if (found.empty()) return std::string(file_name);
-    ours = found;
+    const std::string_view number = take_number(name);
+    const std::string ours = number.empty() ? std::string() : layer_tensor(name, family);
+    if (ours.empty()) return std::string(file_name);
+    return std::string("blk.").append(number).append(".").append(ours);
   }
-  return ours.append(suffix);
+  const std::string_view before = stem(name);
+  const std::string_view found = look_up(kWhole, before);
+  if (found.empty()) return std::string(file_name);
+  return std::string(found).append(name.substr(before.size()));
 }
 
 }  // namespace strata::model

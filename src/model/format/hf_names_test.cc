@@ -24,6 +24,20 @@ TEST(HfNames, FollowTheTable) {
        "blk.7.post_attention_norm.weight"},
       {"model.layers.7.pre_feedforward_layernorm.weight", "gemma3", "blk.7.ffn_norm.weight"},
       {"model.layers.7.post_feedforward_layernorm.weight", "gemma2", "blk.7.post_ffw_norm.weight"},
+      // Experts, apart and stacked, by several publishers.
+      {"model.layers.3.mlp.gate.weight", "qwen3moe", "blk.3.ffn_gate_inp.weight"},
+      {"model.layers.3.block_sparse_moe.gate.weight", "mixtral", "blk.3.ffn_gate_inp.weight"},
+      {"model.layers.3.mlp.gate.wg.weight", "hunyuan-moe", "blk.3.ffn_gate_inp.weight"},
+      {"model.layers.3.mlp.experts.17.up_proj.weight", "qwen3moe", "blk.3.ffn_up.17.weight"},
+      {"model.layers.3.block_sparse_moe.experts.0.w2.weight", "mixtral", "blk.3.ffn_down.0.weight"},
+      {"model.layers.3.block_sparse_moe.input_linear.weight", "granitemoe",
+       "blk.3.ffn_gate_up_exps.weight"},
+      {"model.layers.3.mlp.experts.gate_up_proj", "gpt-oss", "blk.3.ffn_gate_up_exps.weight"},
+      {"model.layers.3.mlp.experts.down_proj_bias", "gpt-oss", "blk.3.ffn_down_exps.bias"},
+      {"model.layers.3.mlp.gate.e_score_correction_bias", "deepseek3", "blk.3.exp_probs_b.bias"},
+      {"model.layers.3.self_attn.sinks", "gpt-oss", "blk.3.attn_sinks.weight"},
+      {"model.layers.61.shared_head.head.weight", "deepseek3",
+       "blk.61.nextn.shared_head_head.weight"},
       // Multi-modal models, old and new; a checkpoint saved without its head.
       {"language_model.model.embed_tokens.weight", "gemma3", "token_embd.weight"},
       {"model.language_model.layers.2.mlp.up_proj.weight", "gemma3", "blk.2.ffn_up.weight"},
@@ -51,7 +65,8 @@ TEST(HfNames, UnknownOnesStay) {
         "model.layers.01.mlp.up_proj.weight", "model.layers.123456.mlp.up_proj.weight",
         "model.layers.x.mlp.up_proj.weight", "model.layers.0.mlp.up_proj.weight_scale",
         "model.layers.0.self_attn.rotary_emb.inv_freq", "vision_tower.embeddings.weight",
-        "model.layers.0.mlp.experts.0.up_proj.weight"})
+        "model.layers.0.mlp.experts.x.up_proj.weight", "model.layers.0.mlp.experts.0.other.weight",
+        "model.layers.0.mlp.experts.up_proj_scale"})
     EXPECT_EQ(hf_tensor_name(name, "llama"), name);
 }
 

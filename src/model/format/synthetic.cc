@@ -17,6 +17,14 @@ constexpr SyntheticShape kShapes[] = {
     {"llama3-8b", 32, 4096, 14336, 32, 8, 128256, 8192, 500000},
     {"llama3-1b", 16, 2048, 8192, 32, 8, 128256, 8192, 500000},
     {"tiny", 2, 256, 512, 4, 2, 512, 1024, 10000},
+    {.name = "deepseek-3b", .n_layer = 17, .d_model = 2048, .d_ff = 6144, .n_head = 16,
+     .n_head_kv = 1, .n_vocab = 32768, .n_context = 8192, .n_expert = 32, .n_expert_used = 4,
+     .n_group = 4, .n_group_used = 2, .d_expert = 768, .q_rank = 768, .kv_rank = 512,
+     .d_nope = 128, .d_rope = 64, .d_v = 128},
+    {.name = "tiny-deepseek", .n_layer = 3, .d_model = 256, .d_ff = 512, .n_head = 4,
+     .n_head_kv = 1, .n_vocab = 512, .n_context = 1024, .n_expert = 8, .n_expert_used = 2,
+     .n_group = 4, .n_group_used = 2, .d_expert = 64, .q_rank = 128, .kv_rank = 64, .d_nope = 32,
+     .d_rope = 32, .d_v = 32},
 };
 
 /// splitmix64: small, and the same everywhere, unlike the distributions of <random>.
@@ -82,35 +90,91 @@ struct Plan {
   double deviation;
 };
 
-// Deviations keep the residual stream near 1: each matrix is scaled by its number of columns, and
-// what is added to the stream is smaller.
-std::vector<Plan> plan(const SyntheticShape& s, int n_layer, const SyntheticOptions& options) {
-  const int64_t d = s.d_model, ff = s.d_ff, d_kv = d / s.n_head * s.n_head_kv;
-  const double in = 0.8 / std::sqrt(d), add = 0.2 / std::sqrt(d), down = 0.2 / std::sqrt(ff);
-  std::vector<Plan> out;
-  auto gain = [&](std::string name) {
-    out.push_back({std::move(name), Type::f32, {d}, 0});
-  };
-  auto matrix = [&](std::string name, int64_t rows, int64_t cols, double deviation) {
-    out.push_back({std::move(name), options.type, {rows, cols}, deviation});
-  };
-  matrix("token_embd.weight", s.n_vocab, d, 1);
-  for (int i = 0; i < n_layer; ++i) {
-    const std::string blk = fmt::format("blk.{}.", i);
-    gain(blk + "attn_norm.weight");
-    matrix(blk + "attn_q.weight", d, d, in);
-    matrix(blk + "attn_k.weight", d_kv, d, in);
-    matrix(blk + "attn_v.weight", d_kv, d, in);
-    matrix(blk + "attn_output.weight", d, d, add);
-    gain(blk + "ffn_norm.weight");
-    matrix(blk + "ffn_gate.weight", ff, d, in);
-    matrix(blk + "ffn_up.weight", ff, d, in);
-    matrix(blk + "ffn_down.weight", d, ff, down);
+/// Tensors in the order of the file. Deviations keep the residual stream near 1: each matrix is
+/// scaled by its number of columns, and what is added to the stream is smaller.
+class Planner {
+ public:
+  Planner(const SyntheticShape& s, const SyntheticOptions& options) : s_(s), options_(options) {}
+
+  std::vector<Plan> plan(int n_layer) {
+    matrix("token_embd.weight", {s_.n_vocab, s_.d_model}, 1);
+    for (int i = 0; i < n_layer; ++i) {
+      blk_ = fmt::format("blk.{}.", i);
+      gain("attn_norm", s_.d_model);
+      if (s_.n_expert > 0) latent_attention();
+      else attention();
+      gain("ffn_norm", s_.d_model);
+      if (s_.n_expert > 0 && i > 0) experts();
+      else unit("", {}, s_.d_ff);
+    }
+    out_.push_back({"output_norm.weight", Type::f32, {s_.d_model}, 0});
+    out_.push_back({"output.weight", options_.head_type, {s_.n_vocab, s_.d_model}, into(s_.d_model)});
+    return std::move(out_);
   }
-  gain("output_norm.weight");
-  out.push_back({"output.weight", options.head_type, {s.n_vocab, d}, in});
-  return out;
-}
+
+ private:
+  static double into(int64_t cols) { return 0.8 / std::sqrt(cols); }
+  static double added(int64_t cols) { return 0.2 / std::sqrt(cols); }
+
+  void gain(std::string_view name, int64_t n) {
+    out_.push_back({fmt::format("{}{}.weight", blk_, name), Type::f32, {n}, 0});
+  }
+  void matrix(std::string name, std::vector<int64_t> shape, double deviation) {
+    out_.push_back({std::move(name), options_.type, std::move(shape), deviation});
+  }
+  void part(std::string_view name, std::vector<int64_t> shape) {
+    const double deviation = into(shape.back());
+    matrix(fmt::format("{}{}.weight", blk_, name), std::move(shape), deviation);
+  }
+  void back(std::string_view name, std::vector<int64_t> shape) {   // into the residual stream
+    const double deviation = added(shape.back());
+    matrix(fmt::format("{}{}.weight", blk_, name), std::move(shape), deviation);
+  }
+
+  void attention() {
+    const int64_t d = s_.d_model, d_kv = d / s_.n_head * s_.n_head_kv;
+    part("attn_q", {d, d});
+    part("attn_k", {d_kv, d});
+    part("attn_v", {d_kv, d});
+    back("attn_output", {d, d});
+  }
+
+  void latent_attention() {
+    const int64_t d = s_.d_model, heads = s_.n_head;
+    part("attn_q_a", {s_.q_rank, d});
+    gain("attn_q_a_norm", s_.q_rank);
+    part("attn_q_b", {heads * (s_.d_nope + s_.d_rope), s_.q_rank});
+    part("attn_kv_a_mqa", {s_.kv_rank + s_.d_rope, d});
+    gain("attn_kv_a_norm", s_.kv_rank);
+    part("attn_k_b", {heads, s_.kv_rank, s_.d_nope});
+    part("attn_v_b", {heads, s_.d_v, s_.kv_rank});
+    back("attn_output", {d, heads * s_.d_v});
+  }
+
+  // A gated unit, or several of them stacked.
+  void unit(std::string_view suffix, std::vector<int64_t> stack, int64_t ff) {
+    const auto shape = [&](int64_t rows, int64_t cols) {
+      std::vector<int64_t> all = stack;
+      all.insert(all.end(), {rows, cols});
+      return all;
+    };
+    part(fmt::format("ffn_gate{}", suffix), shape(ff, s_.d_model));
+    part(fmt::format("ffn_up{}", suffix), shape(ff, s_.d_model));
+    back(fmt::format("ffn_down{}", suffix), shape(s_.d_model, ff));
+  }
+
+  void experts() {
+    out_.push_back({fmt::format("{}ffn_gate_inp.weight", blk_), Type::f32,
+                    {s_.n_expert, s_.d_model}, into(s_.d_model)});
+    unit("_exps", {s_.n_expert}, s_.d_expert);
+    unit("_shexp", {}, s_.d_expert);
+  }
+
+  const SyntheticShape& s_;
+  const SyntheticOptions& options_;
+  std::string blk_;
+  std::vector<Plan> out_;
+};
 
 // UTF-8 of the printable character that byte-level BPE writes a byte as.
 std::string byte_character(int byte) {
@@ -181,21 +245,43 @@ void copy_tokenizer(GgufWriter& out, const Store& donor, int n_vocab) {
 }
 
 void add_hyper(GgufWriter& out, const SyntheticShape& s, int n_layer, const SyntheticOptions& o) {
-  std::string type(kernel::info(o.type).name);
-  out.add_text("general.architecture", "llama");
+  const std::string type(kernel::info(o.type).name);
+  const auto key = [&](std::string_view tail) { return fmt::format("{}.{}", s.arch(), tail); };
+  out.add_text("general.architecture", s.arch());
   out.add_text("general.name", fmt::format("synthetic-{}-{}", s.name, type));
   out.add_u32("general.file_type", kernel::info(o.type).file_type);
   out.add_u32("general.quantization_version", 2);
-  out.add_u32("llama.block_count", n_layer);
-  out.add_u32("llama.context_length", s.n_context);
-  out.add_u32("llama.embedding_length", s.d_model);
-  out.add_u32("llama.feed_forward_length", s.d_ff);
-  out.add_u32("llama.attention.head_count", s.n_head);
-  out.add_u32("llama.attention.head_count_kv", s.n_head_kv);
-  out.add_f32("llama.attention.layer_norm_rms_epsilon", 1e-5f);
-  out.add_u32("llama.rope.dimension_count", s.d_model / s.n_head);
-  out.add_f32("llama.rope.freq_base", static_cast<float>(s.rope_theta));
-  out.add_u32("llama.vocab_size", s.n_vocab);
+  out.add_u32(key("block_count"), n_layer);
+  out.add_u32(key("context_length"), s.n_context);
+  out.add_u32(key("embedding_length"), s.d_model);
+  out.add_u32(key("feed_forward_length"), s.d_ff);
+  out.add_u32(key("attention.head_count"), s.n_head);
+  out.add_u32(key("attention.head_count_kv"), s.n_head_kv);
+  out.add_f32(key("attention.layer_norm_rms_epsilon"), 1e-5f);
+  out.add_f32(key("rope.freq_base"), static_cast<float>(s.rope_theta));
+  out.add_u32(key("vocab_size"), s.n_vocab);
+  if (s.n_expert == 0) {
+    out.add_u32(key("rope.dimension_count"), s.d_model / s.n_head);
+    return;
+  }
+  constexpr uint32_t kSigmoid = 2;
+  out.add_u32(key("rope.dimension_count"), s.d_rope);
+  out.add_u32(key("attention.q_lora_rank"), s.q_rank);
+  out.add_u32(key("attention.kv_lora_rank"), s.kv_rank);
+  out.add_u32(key("attention.key_length"), s.kv_rank + s.d_rope);
+  out.add_u32(key("attention.value_length"), s.kv_rank);
+  out.add_u32(key("attention.key_length_mla"), s.d_nope + s.d_rope);
+  out.add_u32(key("attention.value_length_mla"), s.d_v);
+  out.add_u32(key("leading_dense_block_count"), 1);
+  out.add_u32(key("expert_count"), s.n_expert);
+  out.add_u32(key("expert_used_count"), s.n_expert_used);
+  out.add_u32(key("expert_shared_count"), 1);
+  out.add_u32(key("expert_feed_forward_length"), s.d_expert);
+  out.add_u32(key("expert_group_count"), s.n_group);
+  out.add_u32(key("expert_group_used_count"), s.n_group_used);
+  out.add_u32(key("expert_gating_func"), kSigmoid);
+  out.add_f32(key("expert_weights_scale"), 2.5f);
+  out.add_bool(key("expert_weights_norm"), true);
 }
 
 }  // namespace
@@ -215,7 +301,7 @@ std::string synthetic_shape_names() {
 void write_synthetic(const std::string& path, const SyntheticOptions& options) {
   const SyntheticShape& shape = *options.shape;
   const int n_layer = options.n_layer > 0 ? options.n_layer : shape.n_layer;
-  const std::vector<Plan> tensors = plan(shape, n_layer, options);
+  const std::vector<Plan> tensors = Planner(shape, options).plan(n_layer);
   for (const Plan& t : tensors)
     if (t.shape.back() % kernel::info(t.type).block != 0)
       fail(Code::invalid_argument, "{}: rows of {} are not whole {} blocks", t.name, t.shape.back(),

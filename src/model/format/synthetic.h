@@ -8,14 +8,18 @@
 
 namespace strata::model {
 
-/// The shape of a Llama-like model.
+/// The shape of a Llama-like model or, with experts, of a DeepSeek-V3-like one: a first dense layer,
+/// latent attention, one shared expert.
 struct SyntheticShape {
   std::string_view name;
-  int n_layer, d_model, d_ff, n_head, n_head_kv, n_vocab, n_context;
-  double rope_theta;
+  int n_layer = 0, d_model = 0, d_ff = 0, n_head = 0, n_head_kv = 0, n_vocab = 0, n_context = 0;
+  double rope_theta = 10000;
+  int n_expert = 0, n_expert_used = 0, n_group = 1, n_group_used = 1, d_expert = 0;
+  int q_rank = 0, kv_rank = 0, d_nope = 0, d_rope = 0, d_v = 0;
+  std::string_view arch() const { return n_expert > 0 ? "deepseek2" : "llama"; }
 };
 
-/// "llama3-8b", "llama3-1b", "tiny". Null if unknown.
+/// "llama3-8b", "llama3-1b", "deepseek-3b", "tiny", "tiny-deepseek". Null if unknown.
 const SyntheticShape* find_synthetic_shape(std::string_view name);
 std::string synthetic_shape_names();
 
@@ -28,7 +32,7 @@ struct SyntheticOptions {
   uint64_t seed = 1;
 };
 
-/// Writes a GGUF 3 file of architecture "llama" that other programs can load too. Weights have
+/// Writes a GGUF 3 file of architecture SyntheticShape::arch that other programs can load too. Weights have
 /// scales at which activations and logits stay finite; the same options give the same file. Errors:
 /// invalid_argument for a type without a quantiser or a shape that its blocks do not divide; those
 /// of GgufWriter and open_store. Cost: a few MB of memory; as fast as the disk takes it.
