@@ -67,7 +67,8 @@ Tensor Graph::head_linear(Tensor x, const std::vector<int>& matrices, int rope) 
   const std::vector<int64_t>& shape = weights[matrices[0]].tensor->shape;
   Node node{.op = Op::head_linear, .in = {x.value}, .weights = matrices};
   node.rope = rope;
-  return emit(std::move(node), {.rows = in.rows, .heads = in.heads, .d = in.d - shape[1] + shape[0]});
+  return emit(std::move(node),
+              {.rows = in.rows, .heads = in.heads, .d = in.d - shape[1] + shape[0]});
 }
 
 Tensor Graph::latent_query(Tensor q, std::string_view prefix, const LatentShape& s, int rope) {

@@ -40,7 +40,8 @@ void read_groups(const HfConfig& config, Router& r) {
     return;
   if (auto n = config.integer("n_group")) r.n_group = checked("n_group", *n, 1, kExperts);
   r.n_group_used = r.n_group;
-  if (auto n = config.integer("topk_group")) r.n_group_used = checked("topk_group", *n, 1, kExperts);
+  if (auto n = config.integer("topk_group"))
+    r.n_group_used = checked("topk_group", *n, 1, kExperts);
 }
 
 Scoring scoring_of_gguf(int64_t id, Scoring absent) {

@@ -13,6 +13,7 @@
 #include "model/family.h"
 #include "model/format/byte_reader.h"
 #include "model/format/hf_config.h"
+#include "model/format/hf_mxfp4.h"
 #include "model/format/hf_names.h"
 #include "model/format/safetensors.h"
 
@@ -112,8 +113,13 @@ class HfStore final : public MappedStore {
   void take(const std::string& path,
             std::set<std::pair<std::string_view, std::string_view>>* wanted,
             std::string_view file = {}) {
-    for (FoundTensor& found : parse_safetensors(map(path).bytes(), path)) {
-      if (wanted && wanted->erase({file, found.tensor.name}) == 0) continue;
+    std::vector<FoundTensor> tensors = parse_safetensors(map(path).bytes(), path);
+    if (wanted)
+      std::erase_if(tensors, [&](const FoundTensor& found) {
+        return wanted->erase({file, found.tensor.name}) == 0;
+      });
+    join_mxfp4(tensors);
+    for (FoundTensor& found : tensors) {
       std::string name = hf_tensor_name(found.tensor.name, family_);
       // A head stored next to the embedding it is tied to is not the one to use.
       if (tied_ && name == "output.weight") name = found.tensor.name;

@@ -1,7 +1,6 @@
 #include "model/format/hf_mxfp4.h"
 
-#include <cmath>
-#include <cstring>
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -18,21 +17,15 @@ struct Pair {
   int64_t rows, blocks;   // of one expert; of a row
 };
 
-// A row's values as bf16, which holds them exactly.
-void unpack_row(const Pair& p, int64_t row, uint8_t* out) {
-  static constexpr float kValues[16] = {0,  0.5f,  1,  1.5f,  2,  3,  4,  6,
-                                        -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
+// Two codes a byte, neighbours together: our blocks have the first half in the low nibbles.
+int code(const uint8_t* codes, int64_t i) { return codes[i / 2] >> (i % 2 * 4) & 15; }
+
+void join_row(const Pair& p, int64_t row, uint8_t* out) {
   const uint8_t *codes = p.codes + row * p.blocks * kBytes, *scale = p.scales + row * p.blocks;
-  for (int64_t b = 0; b < p.blocks; ++b) {
-    const float s = std::ldexp(1.0f, scale[b] - 127);
-    for (int64_t i = 0; i < kBytes; ++i) {
-      const uint8_t code = codes[b * kBytes + i];
-      for (const int nibble : {code & 15, code >> 4}) {
-        const uint16_t half = kernel::f32_to_bf16(kValues[nibble] * s);
-        std::memcpy(out, &half, sizeof half);
-        out += sizeof half;
-      }
-    }
+  for (int64_t b = 0; b < p.blocks; ++b, codes += kBytes) {
+    *out++ = scale[b];
+    for (int64_t i = 0; i < kBytes; ++i)
+      *out++ = static_cast<uint8_t>(code(codes, i) | code(codes, i + kBytes) << 4);
   }
 }
 
@@ -42,13 +35,13 @@ FoundTensor joined(const Pair& p, std::string name, int64_t experts, int64_t fir
   FoundTensor found;
   graph::StoredTensor& t = found.tensor;
   t.name = std::move(name);
-  t.type = kernel::Type::bf16;
+  t.type = kernel::Type::mxfp4;
   t.shape = {experts, rows, cols};
   t.bytes = kernel::row_bytes(t.type, cols) * experts * rows;
   t.make = [p, first, step, rows, row_bytes = kernel::row_bytes(t.type, cols)](
                int64_t begin, int64_t end, uint8_t* out) {
     for (int64_t r = begin; r < end; ++r, out += row_bytes)
-      unpack_row(p, r / rows * p.rows + r % rows * step + first, out);
+      join_row(p, r / rows * p.rows + r % rows * step + first, out);
   };
   return found;
 }

@@ -108,7 +108,8 @@ class Planner {
       else unit("", {}, s_.d_ff);
     }
     out_.push_back({"output_norm.weight", Type::f32, {s_.d_model}, 0});
-    out_.push_back({"output.weight", options_.head_type, {s_.n_vocab, s_.d_model}, into(s_.d_model)});
+    out_.push_back(
+        {"output.weight", options_.head_type, {s_.n_vocab, s_.d_model}, into(s_.d_model)});
     return std::move(out_);
   }
 

@@ -8,8 +8,8 @@
 
 namespace strata::model {
 
-/// The shape of a Llama-like model or, with experts, of a DeepSeek-V3-like one: a first dense layer,
-/// latent attention, one shared expert.
+/// The shape of a Llama-like model or, with experts, of a DeepSeek-V3-like one: a first dense
+/// layer, latent attention, one shared expert.
 struct SyntheticShape {
   std::string_view name;
   int n_layer = 0, d_model = 0, d_ff = 0, n_head = 0, n_head_kv = 0, n_vocab = 0, n_context = 0;
@@ -32,10 +32,11 @@ struct SyntheticOptions {
   uint64_t seed = 1;
 };
 
-/// Writes a GGUF 3 file of architecture SyntheticShape::arch that other programs can load too. Weights have
-/// scales at which activations and logits stay finite; the same options give the same file. Errors:
-/// invalid_argument for a type without a quantiser or a shape that its blocks do not divide; those
-/// of GgufWriter and open_store. Cost: a few MB of memory; as fast as the disk takes it.
+/// Writes a GGUF 3 file of architecture SyntheticShape::arch that other programs can load too.
+/// Weights have scales at which activations and logits stay finite; the same options give the same
+/// file. Errors: invalid_argument for a type without a quantiser or a shape that its blocks do not
+/// divide; those of GgufWriter and open_store. Cost: a few MB of memory; as fast as the disk takes
+/// it.
 void write_synthetic(const std::string& path, const SyntheticOptions& options);
 
 }  // namespace strata::model
