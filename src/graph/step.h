@@ -112,6 +112,12 @@ struct Step {
 /// Floats of each thread's scratch: a tile of rows of the widest normalised value, or gate and up.
 int64_t scratch_floats(const Graph& graph);
 
+/// kernel::matmul. Products of float activations round by how many tokens are multiplied at once;
+/// those of records do not. Where no sequence may feel the others, every token is multiplied by
+/// itself.
+void multiply(const Run& run, const kernel::Matrix& w, const kernel::Activation& x,
+              const kernel::Output& out, int64_t begin, int64_t end);
+
 /// A thread's scratch for head_linear over heads of so many columns.
 int64_t head_linear_floats(int64_t cols);
 

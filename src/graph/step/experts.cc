@@ -170,10 +170,9 @@ void gate_and_up(const Step& s, const Run& run, const ExpertUnit& unit, int thre
     const int64_t rows = std::min(block, a.n - begin);
     kernel::Activation x = input.rows(begin, rows, records, floats);
     float *gate = own.out, *up = own.out + rows * n;
-    kernel::matmul(e.gate, x, {.y = gate - first, .stride = n, .bias = e.gate_bias}, unit.begin,
-                   unit.end);
-    kernel::matmul(e.up, x, {.y = up - first, .stride = n, .bias = e.up_bias}, unit.begin,
-                   unit.end);
+    multiply(run, e.gate, x, {.y = gate - first, .stride = n, .bias = e.gate_bias}, unit.begin,
+             unit.end);
+    multiply(run, e.up, x, {.y = up - first, .stride = n, .bias = e.up_bias}, unit.begin, unit.end);
     for (int64_t r = 0; r < rows; ++r) {
       float* out = run.experts.hidden + a.hidden + (begin + r) * e.gate.rows + first;
       if (form.clamp > 0)
@@ -217,8 +216,8 @@ void down(const Step& s, const Run& run, int64_t group_begin, int64_t group_end,
       if (s.node->records_inside && quantised(e.down))
         x.records =
             run.experts.hidden_records + a.records + kernel::record_offset(cols, begin);
-      kernel::matmul(e.down, x, {.y = own.out - first, .stride = n, .bias = e.down_bias},
-                     group_begin, group_end);
+      multiply(run, e.down, x, {.y = own.out - first, .stride = n, .bias = e.down_bias},
+               group_begin, group_end);
       for (int64_t r = 0; r < rows; ++r) {
         const int64_t i = a.first + begin + r;
         kernel::add_scaled(own.out + r * n, own.plan.weight[i], n,

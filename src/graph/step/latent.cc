@@ -52,9 +52,8 @@ void execute_head_linear(const Step& s, Run& run, int thread) {
     const kernel::Matrix& w = s.matrices[head];
     for (int64_t t = 0; t < rows; t += kRows) {
       const int64_t n = std::min(kRows, rows - t);
-      kernel::matmul(w, input(s, run, thread, w, t, n, head * d_in),
-                     {.y = out.f32 + t * out.width + head * d_out, .stride = out.width}, first,
-                     last);
+      multiply(run, w, input(s, run, thread, w, t, n, head * d_in),
+               {.y = out.f32 + t * out.width + head * d_out, .stride = out.width}, first, last);
     }
     const int64_t rest = d_in - w.cols;
     for (int64_t t = 0; first == 0 && rest > 0 && t < rows; ++t) {

@@ -15,21 +15,6 @@ kernel::Activation activation(const Step& s, const Run& run, int thread) {
           .tokens = static_cast<int>(run.rows(in.rows))};
 }
 
-// Products of float activations round by how many tokens are multiplied at once; those of records
-// do not. Where no sequence may feel the others, every token is multiplied by itself.
-void product(const Run& run, const kernel::Matrix& w, const kernel::Activation& x,
-             const kernel::Output& out, int64_t begin, int64_t end) {
-  if (!run.deterministic || x.records) return kernel::matmul(w, x, out, begin, end);
-  for (int t = 0; t < x.tokens; ++t) {
-    kernel::Activation one = x;
-    one.f32 += t * x.stride;
-    one.tokens = 1;
-    kernel::Output row = out;
-    row.y += t * out.stride;
-    kernel::matmul(w, one, row, begin, end);
-  }
-}
-
 // Calls work(owner, begin, end) for pieces of the threads' shares, in groups; two groups make a
 // panel (kernel/matmul_share.h).
 template <class Work>
@@ -56,6 +41,20 @@ void activate(const Step& s, const Buffer& out, int tokens, int64_t begin, int64
 
 }  // namespace
 
+void multiply(const Run& run, const kernel::Matrix& w, const kernel::Activation& x,
+              const kernel::Output& out, int64_t begin, int64_t end) {
+  const bool exact_sums = x.records && kernel::info(w.type).quantised;
+  if (!run.deterministic || exact_sums) return kernel::matmul(w, x, out, begin, end);
+  for (int t = 0; t < x.tokens; ++t) {
+    kernel::Activation one = x;
+    one.f32 += t * x.stride;
+    one.tokens = 1;
+    kernel::Output row = out;
+    row.y += t * out.stride;
+    kernel::matmul(w, one, row, begin, end);
+  }
+}
+
 void execute_linear(const Step& s, Run& run, int thread) {
   const kernel::Activation x = activation(s, run, thread);
   if (x.tokens == 0) return;
@@ -70,8 +69,8 @@ void execute_linear(const Step& s, Run& run, int thread) {
       before += n;
       if (begin == end) continue;
       const Buffer& out = s.out[share.matrix];
-      product(run, share.weights, x,
-              {.y = out.f32,
+      multiply(run, share.weights, x,
+               {.y = out.f32,
                .stride = out.width,
                .accumulate = s.residual.f32 != nullptr,
                .bias = s.biases[share.matrix]},
@@ -98,13 +97,13 @@ void execute_linear_glu(const Step& s, Run& run, int thread) {
       float* a = run.scratch[thread];
       float* b = a + n * x.tokens;
       // Both outputs have their first row at column 0 of the chunk.
-      const auto multiply = [&](const Share& share, float* y) {
-        product(run, share.weights, x,
-                {.y = y - first, .stride = n, .accumulate = false, .bias = s.biases[share.matrix]},
-                begin, end);
+      const auto fill = [&](const Share& share, float* y) {
+        multiply(run, share.weights, x,
+                 {.y = y - first, .stride = n, .accumulate = false, .bias = s.biases[share.matrix]},
+                 begin, end);
       };
-      multiply(gate, a);
-      multiply(up, b);
+      fill(gate, a);
+      fill(up, b);
       for (int64_t t = 0; t < x.tokens; ++t) {
         kernel::act_mul(s.node->act, a + t * n, b + t * n, n,
                         s.out[0].f32 + t * s.out[0].width + first);
