@@ -328,8 +328,10 @@ struct Executor::Impl {
       for (size_t i = 0; i < step.matrices.size(); ++i)
         step.matrices[i] = weights.matrix(step.weights[i]);
       for (int t = 0; t < static_cast<int>(step.shares.size()); ++t)
-        for (Share& share : step.shares[t])
+        for (Share& share : step.shares[t]) {
           share.weights = weights.matrix(step.weights[share.matrix], node_of(t));
+          share.weights.round_input = !options.exact;
+        }
     }
     for (const Node& node : graph.nodes) {
       if (node.op == Op::embed) continue;

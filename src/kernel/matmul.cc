@@ -37,9 +37,15 @@ void matmul(const Matrix& w, const Activation& x, const Output& out, int64_t gro
   STRATA_CHECK(group_begin >= 0 && group_end <= w.groups());
   const Share share = share_of(w, x, out, group_begin, group_end);
   const bool quantised = info(w.type).quantised;
-  if (quantised && x.records) return x.tokens <= tuning().few_tokens ? few(share) : many(share);
+  if (quantised && x.records) {
+    if (x.tokens <= tuning().few_tokens) few(share);
+    else if (!many_amx(share)) many(share);
+    return;
+  }
   STRATA_CHECK(x.f32);
-  return !quantised && x.tokens <= kFewFloatTokens ? few_float(share) : many_float(share);
+  if (!quantised && x.tokens <= kFewFloatTokens) return few_float(share);
+  const bool rounds = w.round_input && (w.type == Type::bf16 || (!quantised && share.layout));
+  if (!rounds || !many_bf16(share)) many_float(share);
 }
 
 void unpack_row(const Matrix& w, int64_t row, float* out) {

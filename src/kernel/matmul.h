@@ -16,6 +16,7 @@ struct Matrix {
   Type type = Type::f32;
   int64_t rows = 0, cols = 0;
   const uint8_t* data = nullptr;
+  bool round_input = false;   // bf16 and f8: products of many tokens may round activations to bf16
   int64_t groups() const { return (rows + kGroupRows - 1) / kGroupRows; }
 };
 
@@ -73,7 +74,8 @@ struct Output {
 ///   records, against the values they stand for: (48 + cols / 256) 2^-24 sum(A |x|), since sums of
 ///     codes are exact and only the sums over blocks round;
 ///   records, against x: that plus, for every 256 columns, max|x| / 254 * sum|w|;
-///   no records: (136 + cols / 128) 2^-24 sum(A |x|).
+///   no records: (136 + cols / 128) 2^-24 sum(A |x|);
+///   no records, w.round_input and many tokens: (2^-9 + 2^-14) sum(A |x|).
 void matmul(const Matrix& w, const Activation& x, const Output& out, int64_t group_begin,
             int64_t group_end);
 

@@ -27,11 +27,14 @@ inline constexpr int kFewFloatTokens = 24;
 void few_narrow(const Share& share);   // up to three bits
 void few_four(const Share& share);     // four
 void few_wide(const Share& share);     // more
-// int8 records, any number of tokens.
+// int8 records, any number of tokens. False, and nothing done, without matrix tiles.
 void many(const Share& share);
+bool many_amx(const Share& share);
 // float activations: weights f32, f16, bf16 and few tokens; or anything.
 void few_float(const Share& share);
 void many_float(const Share& share);
+// float activations, rounded; weights bf16 or f8. False, and nothing done, without bf16 products.
+bool many_bf16(const Share& share);
 void unpack_row(const Share& share, int64_t row, float* out);
 
 /// A panel: two groups whose weights one thread unpacks and uses for a whole block of tokens.
@@ -39,7 +42,7 @@ inline constexpr int kPanelGroups = 2;
 inline constexpr int kPanelRows = kPanelGroups * kGroupRows;
 /// Bytes of activations that a block of tokens may take: they stay in L2 from panel to panel.
 inline constexpr int64_t kTokenBlockBytes = 768 << 10;
-inline constexpr int kTokenBlock = 510;
+inline constexpr int kTokenBlock = 516;   // whole tiles: 512 tokens are one block
 
 /// Tokens a block: whole tiles, blocks of equal size.
 inline int token_block(int tokens, int64_t bytes_a_token, int least) {

@@ -82,6 +82,34 @@ TEST_P(Matmul, FloatWeightsTakeAnyNumberOfColumns) {
       }
 }
 
+// Two and more slices of columns, tiles of tokens, a last group of one, odd columns.
+TEST_P(Matmul, RoundedInputIsWithinItsBound) {
+  for (Type type : {Type::bf16, Type::f8_e4m3, Type::f8_e5m2})
+    for (int64_t cols : {64, 320, 1088, 2113})
+      for (int tokens : {25, 31, 36, 260}) {
+        if (cols % info(type).block || (STRATA_TEST_SHORT && tokens > 31)) continue;
+        Sample w(type, 37, cols, rng_);
+        w.packed.round_input = true;
+        const std::vector<float> x = normal_floats(cols * tokens, rng_), bias = normal_floats(37, rng_);
+        const Activation in{.f32 = x.data(), .stride = cols, .records = nullptr, .tokens = tokens};
+        std::vector<double> want(tokens * 37);
+        matmul_reference(type, w.stored.data(), 37, cols, in, want.data());
+        std::vector<float> y = normal_floats(37 * tokens, rng_), before = y;
+        matmul(w.packed, in,
+               {.y = y.data(), .stride = 37, .accumulate = true, .bias = bias.data()}, 0, 3);
+        for (int r = 0; r < 37; r++) {
+          const std::vector<float> size = w.magnitude(r);
+          for (int t = 0; t < tokens; t++) {
+            double sum = 0;
+            for (int64_t k = 0; k < cols; k++) sum += std::abs(size[k] * x[t * cols + k]);
+            ASSERT_NEAR(y[t * 37 + r], want[t * 37 + r] + before[t * 37 + r] + bias[r],
+                        (0x1p-9 + 0x1p-14) * sum + 1e-5)
+                << info(type).name << " " << cols << " columns, " << tokens << " tokens";
+          }
+        }
+      }
+}
+
 TEST_P(Matmul, LargeMatrix) {
   for (Type type : {Type::q4_0, Type::q4_k, Type::q6_k, Type::f32}) {
     const Sample w(type, 33, 4096, rng_);
