@@ -47,7 +47,7 @@ struct EngineOptions {
   SchedulingPolicy scheduling_policy = SchedulingPolicy::priority;
   Speculation speculation = Speculation::all;
   int num_speculative_tokens = 8;   // most drafted tokens a sequence and step
-  double itl_target_ms = 100;       // time between tokens that prompts may not exceed; 0: none
+  double itl_target_ms = 250;       // time between tokens that prompts may not exceed; 0: none
   int num_scheduler_steps = 8;      // steps that one schedule may serve while nothing waits
 };
 

@@ -220,7 +220,7 @@ int Scheduler::within_target(const Sequence& s, const Plan& plan, int n) const {
   if (options_.itl_target_s <= 0 || plan.n_decode == 0) return n;
   const double alone = kStretch * cost_.predict(plan.decode_load);
   const int fits =
-      cost_.tokens_within(std::max(options_.itl_target_s, alone), plan.load, s.n_past, n);
+      cost_.tokens_within(std::max(kAim * options_.itl_target_s, alone), plan.load, s.n_past, n);
   const int due = std::max(0, kChunkMin - (plan.n_token - plan.n_decode));
   return std::max(fits, std::min(n, due));
 }

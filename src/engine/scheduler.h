@@ -51,6 +51,8 @@ class Scheduler {
   static constexpr int kReserve = 64;
   /// Prompt tokens that a step takes whatever the target says, so that prompts get on.
   static constexpr int kChunkMin = 16;
+  /// Share of the target that a step is planned to take: predictions err, and machines slow down.
+  static constexpr double kAim = 0.8;
   /// Where decoding alone takes longer than the target, a step may last this many times as long.
   static constexpr double kStretch = 2;
 

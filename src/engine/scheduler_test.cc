@@ -185,8 +185,8 @@ TEST_F(SchedulerTest, APromptTakesWhatKeepsTheOthersWithinTheTarget) {
   Sequence& late = add(8000, 5);
   step();
   EXPECT_EQ(plan.n_decode, 4);
-  EXPECT_LE(cost_of(plan.load), 0.021);
-  EXPECT_GE(cost_of(plan.load), 0.018);
+  EXPECT_LE(cost_of(plan.load), 0.0165);
+  EXPECT_GE(cost_of(plan.load), 0.014);
   EXPECT_EQ(planned(late), plan.n_token - 4);
   while (scheduler->n_running() > 1) step();
   step();
