@@ -14,7 +14,7 @@ bool barrier_after(const Graph& g, const Node& node, int64_t rows) {
 namespace {
 
 int inside(const Node& node, int64_t rows) {
-  if (node.op == Op::attention) return 1;
+  if (node.op == Op::attention) return rows > kAttentionTaskTokens;
   if (node.op == Op::experts) return 1 + node.records_inside + !privately(rows);
   return 0;
 }

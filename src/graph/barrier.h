@@ -16,9 +16,13 @@ bool quantises(const Graph& graph, const Node& node);
 /// own copy of everything that later nodes read.
 bool barrier_after(const Graph& graph, const Node& node, int64_t rows);
 
-/// Barriers of a step with so many rows, those inside of nodes included (attention: between storing
-/// keys and values and reading them; experts: between choosing, gate and up, and down), but for the
-/// one that merges split positions of long sequences.
+/// Query tokens that one task of attention takes: they reuse a head's K and V while in cache.
+inline constexpr int kAttentionTaskTokens = 32;
+
+/// Barriers of a step with so many rows of one sequence, those inside of nodes included. Attention
+/// has one between storing keys and values and reading them, unless each task stores what it alone
+/// reads: a sequence's rows in one task. (Long sequences, whose positions are split over threads,
+/// take that and one more.) Experts: between choosing, gate and up, and down.
 int barriers(const Graph& graph, int64_t rows);
 
 }  // namespace strata::graph

@@ -303,9 +303,10 @@ TEST(Executor, MeetsAsOftenAsTheRuleSays) {
     Executor executor(build(s), pool,
                       {.max_tokens = 40, .max_outputs = 40, .max_sequences = 1, .kv_blocks = 1,
                        .kv_type = kernel::KvType::f32, .exact = exact});
-    const std::vector<int32_t> tokens(20, 3);
+    const std::vector<int32_t> tokens(40, 3);
     const int32_t block = 0;
-    for (const int n : {1, tuning().private_rows, tuning().private_rows + 1, 20}) {
+    for (const int n : {1, tuning().private_rows, tuning().private_rows + 1, 20,
+                        kAttentionTaskTokens + 1}) {
       const uint64_t before = pool.barriers();
       const SequenceSlice slice{0, n, 0, &block, n};
       executor.run({std::span(tokens).first(static_cast<size_t>(n)), {&slice, 1}});

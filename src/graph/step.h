@@ -46,6 +46,7 @@ struct AttentionWork {
   CacheSpec spec;
   std::vector<AttentionTask> tasks;
   std::vector<int> split_tasks;             // the first of each group of splits
+  bool apart = false;                       // each task is all of a sequence and a KV head
 };
 
 struct RopeRows {

@@ -8,7 +8,7 @@ namespace strata::graph {
 namespace {
 
 constexpr int kBlock = kernel::kKvBlock;
-constexpr int kTaskTokens = 32;         // query tokens that reuse a head's K and V while in cache
+constexpr int kTaskTokens = kAttentionTaskTokens;
 constexpr int kMinSplitBlocks = 4;      // positions are split only when each part has this many
 
 // Norm and rotary embedding of one head, in place.
@@ -27,28 +27,40 @@ const float* vector(const Step& s, int index) {
   return index == kNone ? nullptr : s.vectors[index];
 }
 
+void prepare_query(const Step& s, const Run& run, int64_t token, int head) {
+  const int d = s.layout.d_k;
+  prepare_head(s, run, s.in[0].f32 + token * s.in[0].width + head * d, d, token,
+               vector(s, s.node->q_norm));
+}
+
+void store(const Step& s, const Run& run, int64_t token, int head) {
+  const int d_k = s.layout.d_k, d_v = s.layout.d_v;
+  float* k = s.in[1].f32 + token * s.in[1].width + head * d_k;
+  prepare_head(s, run, k, d_k, token, vector(s, s.node->k_norm));
+  const float* v = s.layout.latent ? nullptr : s.in[2].f32 + token * s.in[2].width + head * d_v;
+  kernel::kv_store(s.layout, s.cache + s.layout.block_bytes() * run.block[token], head,
+                   run.slot[token], k, v);
+}
+
 // Query heads first, then pairs of key and value: one unit of work each.
-void prepare(const Step& s, Run& run, int thread) {
-  const int n_kv = s.layout.n_head_kv, d_k = s.layout.d_k, d_v = s.layout.d_v;
-  const int n_head = static_cast<int>(s.in[0].width) / d_k;
-  const float* q_gain = vector(s, s.node->q_norm);
-  const float* k_gain = vector(s, s.node->k_norm);
-  const int units = n_head + n_kv;
+void prepare(const Step& s, const Run& run, int thread) {
+  const int n_head = static_cast<int>(s.in[0].width) / s.layout.d_k;
+  const int units = n_head + s.layout.n_head_kv;
   const auto [begin, end] = split_evenly(run.n_tokens * units, thread, run.threads);
   for (int64_t i = begin; i < end; ++i) {
-    const int64_t token = i / units;
     const int unit = static_cast<int>(i % units);
-    if (unit < n_head) {
-      prepare_head(s, run, s.in[0].f32 + token * s.in[0].width + unit * d_k, d_k, token, q_gain);
-    } else {
-      const int head = unit - n_head;
-      float* k = s.in[1].f32 + token * s.in[1].width + head * d_k;
-      prepare_head(s, run, k, d_k, token, k_gain);
-      const float* v =
-          s.layout.latent ? nullptr : s.in[2].f32 + token * s.in[2].width + head * d_v;
-      kernel::kv_store(s.layout, s.cache + s.layout.block_bytes() * run.block[token], head,
-                       run.slot[token], k, v);
-    }
+    if (unit < n_head) prepare_query(s, run, i / units, unit);
+    else store(s, run, i / units, unit - n_head);
+  }
+}
+
+// The part of a task that reads and writes what no other task does.
+void prepare_task(const Step& s, const Run& run, const AttentionWork& work,
+                  const AttentionTask& task) {
+  const int group = work.n_head / work.spec.n_head_kv;
+  for (int64_t token = task.token_begin; token < task.token_end; ++token) {
+    for (int i = 0; i < group; ++i) prepare_query(s, run, token, task.head * group + i);
+    store(s, run, token, task.head);
   }
 }
 
@@ -195,18 +207,27 @@ void plan_attention(Run& run) {
         }
       }
     }
+    work.apart = true;
+    for (const AttentionTask& task : work.tasks) {
+      const SequenceSlice& seq = run.sequences[task.sequence];
+      work.apart &= task.n_split == 1 && task.token_end - task.token_begin == seq.n_token;
+    }
     const size_t needed = static_cast<size_t>(partial) * partial_stride(work.spec);
     if (run.partials.size() < needed) run.partials.resize(needed);
   }
 }
 
 void execute_attention(const Step& s, Run& run, int thread) {
-  prepare(s, run, thread);
-  run.pool->barrier(thread);
   const AttentionWork& work = run.attention[s.work];
+  if (!work.apart) {
+    prepare(s, run, thread);
+    run.pool->barrier(thread);
+  }
   const int n = static_cast<int>(work.tasks.size());
-  for (int i; (i = run.next[s.counter].fetch_add(1, std::memory_order_relaxed)) < n;)
+  for (int i; (i = run.next[s.counter].fetch_add(1, std::memory_order_relaxed)) < n;) {
+    if (work.apart) prepare_task(s, run, work, work.tasks[i]);
     attend_task(s, run, work, work.tasks[i]);
+  }
   if (work.split_tasks.empty()) return;
   run.pool->barrier(thread);
   merge(s, run, work, thread);
