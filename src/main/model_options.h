@@ -11,7 +11,7 @@ namespace strata {
 
 struct ModelOptions {
   std::string model, precision = "fast";
-  engine::EngineOptions machine;   // threads, numa, layout_file
+  engine::EngineOptions machine = {};   // threads, numa, layout_file
 };
 void add_model_options(CLI::App& command, ModelOptions& options);
 /// --threads, --numa, --layout-file.
