@@ -30,6 +30,9 @@ namespace {
 
 constexpr int kFlatMax = 8;           // up to here every thread polls every other
 constexpr int kTreeWidth = 4;         // children of a thread in the tree above that
+// Spinning takes the core from the thread that one waits for; sched_yield would give away a whole
+// slice to whoever else wants the core.
+constexpr int kOversubscribedUs = 2;
 constexpr int kPausesPerLook = 32;   // between two reads of the clock
 
 void pause() {
@@ -62,17 +65,13 @@ void publish(Line& line, uint32_t value) {
     futex(line.value, FUTEX_WAKE, INT_MAX);
 }
 
-// `crowded`: more threads than cores. The one waited for may be next on this very core, so each
-// look gives the core away: cheaper than a sleep, which takes a wake-up to end.
-void await(Line& line, uint32_t target, int64_t spin_ns, bool crowded) {
+void await(Line& line, uint32_t target, int64_t spin_ns) {
   if (reached(line.value.load(std::memory_order_acquire), target)) return;
-  for (const int64_t until = now_ns() + spin_ns; now_ns() < until;) {
-    if (crowded) sched_yield();
-    for (int i = 0; i < (crowded ? 1 : kPausesPerLook); ++i) {
+  for (const int64_t until = now_ns() + spin_ns; now_ns() < until;)
+    for (int i = 0; i < kPausesPerLook; ++i) {
       pause();
       if (reached(line.value.load(std::memory_order_acquire), target)) return;
     }
-  }
   line.sleepers.fetch_add(1, std::memory_order_seq_cst);
   for (;;) {
     const uint32_t value = line.value.load(std::memory_order_seq_cst);
@@ -143,20 +142,20 @@ struct ThreadPool::Impl {
     const uint32_t epoch = arrived[t].value.load(std::memory_order_relaxed) + 1;
     if (!flat())
       for (int c = t * kTreeWidth + 1; c <= t * kTreeWidth + kTreeWidth && c < size; ++c)
-        await(arrived[c], epoch, spin_ns, crowded);
+        await(arrived[c], epoch, spin_ns);
     publish(arrived[t], epoch);
     return epoch;
   }
 
   void await_others(int t, uint32_t epoch) {
     for (int other = 0; other < size; ++other)
-      if (other != t) await(arrived[other], epoch, spin_ns, crowded);
+      if (other != t) await(arrived[other], epoch, spin_ns);
   }
 
   void work_loop(int t) noexcept {
     if (pin) pin_caller(cpus[t]);
     for (uint32_t generation = 1;; ++generation) {
-      await(go, generation, spin_ns, crowded);
+      await(go, generation, spin_ns);
       if (!work) return;
       (*work)(t);
       arrive(t);
@@ -229,7 +228,8 @@ ThreadPool::ThreadPool(const Options& options) : impl_(std::make_unique<Impl>())
 }
 
 void ThreadPool::set_spin(int us) {
-  impl_->spin_ns = 1000 * int64_t{us < 0 ? tuning().spin_us : us};
+  if (us < 0) us = tuning().spin_us;
+  impl_->spin_ns = 1000 * int64_t{impl_->crowded ? std::min(us, kOversubscribedUs) : us};
 }
 
 ThreadPool::~ThreadPool() { impl_->stop(); }
@@ -258,7 +258,7 @@ void ThreadPool::barrier(int thread) {
   const uint32_t epoch = p.arrive(thread);
   if (p.flat()) return p.await_others(thread, epoch);
   if (thread == 0) publish(p.release, epoch);
-  else await(p.release, epoch, p.spin_ns, p.crowded);
+  else await(p.release, epoch, p.spin_ns);
 }
 
 uint64_t ThreadPool::barriers() const { return impl_->barriers.load(std::memory_order_relaxed); }
