@@ -44,8 +44,8 @@ std::unique_ptr<Store> open_store(const std::string& path) {
   });
   if (!found)
     fail(Code::unimplemented,
-         "{}: not a model file this build can read; give a GGUF file, a .safetensors file or a "
-         "folder with config.json and safetensors",
+         "{}: not a model file this build can read; give a GGUF file, a file of weights "
+         "(.safetensors, .bin, .pt, ...) or a folder with config.json and weights",
          path);
   return found->open(path);
 }

@@ -40,6 +40,10 @@ class ByteReader {
     at_ += length;
     return text;
   }
+  /// The next bytes, which stay unread. Requires length <= remaining().
+  std::string_view peek(size_t length) const {
+    return {reinterpret_cast<const char*>(bytes_.data()) + at_, length};
+  }
   void need(uint64_t length, std::string_view field) const {
     if (length > remaining())
       corrupt(field, "needs {} bytes but the file ends after {}", length, remaining());

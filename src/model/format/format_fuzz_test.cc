@@ -34,9 +34,12 @@ void feed(const Bytes& valid, size_t focus, F&& accepts, int mutations = kMutati
 
 template <class F>
 void feed_text(std::string_view valid, F&& accepts, int mutations = kMutations) {
-  feed(Bytes(valid.begin(), valid.end()), valid.size(), [&](const Bytes& b) {
-    return accepts(std::string_view(reinterpret_cast<const char*>(b.data()), b.size()));
-  }, mutations);
+  feed(
+      Bytes(valid.begin(), valid.end()), valid.size(),
+      [&](const Bytes& b) {
+        return accepts(std::string_view(reinterpret_cast<const char*>(b.data()), b.size()));
+      },
+      mutations);
 }
 
 /// A small model with everything that read_hyper looks at.
@@ -109,6 +112,14 @@ TEST(FormatFuzz, SafetensorsIndex) {
       R"({"metadata": {"total_size": 16}, "weight_map": {"model.norm.weight": "one.safetensors",
             "lm_head.weight": "two.safetensors", "b\u00e9": "three.safetensors"}})",
       testing::accepts_safetensors_index);
+}
+
+// The pickle and the directory; the data between them is as good as any.
+TEST(FormatFuzz, PyTorch) {
+  for (const char* name : {"torch-zip/pytorch_model.bin", "torch-legacy/model.pt"}) {
+    const Bytes whole = testing::read_bytes(golden(std::string("formats/") + name));
+    feed(whole, 6000, testing::accepts_pytorch, kMutations / 12);
+  }
 }
 
 TEST(FormatFuzz, HfConfig) {

@@ -26,7 +26,7 @@ class Parser {
     offsets_.reserve(n_tensor);
     for (uint64_t i = 0; i < n_tensor; ++i) tensor_info();
     locate_data();
-    check_unique_names();
+    check_unique_names(file_.tensors, in_.path());
     return std::move(file_);
   }
 
@@ -242,20 +242,11 @@ class Parser {
     }
   }
 
-  void check_unique_names() {
-    std::vector<std::string_view> names;
-    names.reserve(file_.tensors.size());
-    for (const FoundTensor& f : file_.tensors) names.push_back(f.tensor.name);
-    std::sort(names.begin(), names.end());
-    auto twice = std::adjacent_find(names.begin(), names.end());
-    if (twice != names.end()) in_.corrupt(of("tensor", *twice), "appears twice");
-  }
-
   ByteReader in_;
   std::span<const uint8_t> bytes_;
   GgufFile file_;
-  std::vector<uint64_t> offsets_;   // of tensors, from the start of the tensor data
-  uint64_t elements_ = 0;           // of all arrays so far
+  std::vector<uint64_t> offsets_;  // of tensors, from the start of the tensor data
+  uint64_t elements_ = 0;          // of all arrays so far
 };
 
 }  // namespace
@@ -265,10 +256,10 @@ std::string ggml_type_name(uint32_t id) {
     if (auto type = kernel::type_from_ggml(static_cast<int>(id)))
       return std::string(kernel::info(*type).name);
   static constexpr std::pair<uint32_t, std::string_view> kOthers[] = {
-      {9, "Q8_1"},    {15, "Q8_K"},   {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"},
-      {19, "IQ1_S"},  {21, "IQ3_S"},  {22, "IQ2_S"},   {24, "I8"},     {25, "I16"},
-      {26, "I32"},    {27, "I64"},    {28, "F64"},     {29, "IQ1_M"},  {34, "TQ1_0"},
-      {35, "TQ2_0"},  {39, "MXFP4"},  {40, "NVFP4"},   {41, "Q1_0"},   {42, "Q2_0"},
+      {9, "Q8_1"},   {15, "Q8_K"},  {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"},
+      {19, "IQ1_S"}, {21, "IQ3_S"}, {22, "IQ2_S"},   {24, "I8"},     {25, "I16"},
+      {26, "I32"},   {27, "I64"},   {28, "F64"},     {29, "IQ1_M"},  {34, "TQ1_0"},
+      {35, "TQ2_0"}, {39, "MXFP4"}, {40, "NVFP4"},   {41, "Q1_0"},   {42, "Q2_0"},
   };
   for (const auto& [number, name] : kOthers)
     if (number == id) return std::string(name);

@@ -1,4 +1,5 @@
-// Hugging Face folders: config.json, model.safetensors or its shards, tokenizer files.
+// Folders in Hugging Face's layout: config.json, weights of any framework or their shards,
+// tokenizer files. One file of weights in such a folder stands for it.
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -8,14 +9,15 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/registry.h"
 #include "model/family.h"
 #include "model/format/byte_reader.h"
 #include "model/format/hf_config.h"
 #include "model/format/hf_mxfp4.h"
 #include "model/format/hf_names.h"
+#include "model/format/mapped_store.h"
 #include "model/format/safetensors.h"
+#include "model/format/weight_file.h"
 
 namespace strata::model {
 namespace {
@@ -24,8 +26,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t kSideFileMax = 256 << 20;
 constexpr size_t kShardsMax = 4096;
-constexpr std::string_view kWeights = "model.safetensors";
-constexpr std::string_view kIndex = "model.safetensors.index.json";
 
 /// Empty if absent.
 std::string read_file(const std::string& path) {
@@ -50,31 +50,66 @@ std::string read_file(const std::string& path) {
   return text;
 }
 
+/// The weights of a folder: one file, or the index of several.
+struct Weights {
+  const WeightFormat* format;
+  std::string name;
+  bool index;
+};
+
+std::vector<const WeightFormat*> formats_in_order() {
+  std::vector<const WeightFormat*> formats;
+  WeightFormats::each([&](const WeightFormat& f) { formats.push_back(&f); });
+  std::sort(formats.begin(), formats.end(), [](auto* a, auto* b) { return a->order < b->order; });
+  return formats;
+}
+
+/// A known name, else the only file of the folder that has a known extension.
+Weights find_weights(const fs::path& folder) {
+  std::error_code ignored;
+  for (const WeightFormat* f : formats_in_order()) {
+    for (std::string_view name : f->indices)
+      if (fs::exists(folder / name, ignored)) return {f, std::string(name), true};
+    for (std::string_view name : f->files)
+      if (fs::exists(folder / name, ignored)) return {f, std::string(name), false};
+  }
+  std::vector<Weights> others;
+  for (const auto& file : fs::directory_iterator(folder, ignored)) {
+    const std::string name = file.path().filename().string();
+    if (const WeightFormat* f = weight_format_of(name); f && name != "training_args.bin")
+      others.push_back({f, name, false});
+  }
+  if (others.size() == 1) return others.front();
+  std::string names;
+  for (const WeightFormat* f : formats_in_order())
+    for (std::string_view name : f->files) names.append(names.empty() ? "" : ", ").append(name);
+  if (others.empty())
+    fail(Code::not_found, "{}: holds no weights; they come as {}", folder.string(), names);
+  fail(Code::invalid_argument, "{}: holds {} files that could be the weights; give one of them",
+       folder.string(), others.size());
+}
+
 class HfStore final : public MappedStore {
  public:
-  /// `path`: the folder, or one .safetensors file, whose folder then gives the side files.
+  /// `path`: the folder, or one file of weights, whose folder then gives the side files.
   explicit HfStore(const std::string& path) : MappedStore(path) {
     const bool folder = fs::is_directory(path);
     folder_ = folder ? fs::path(path) : fs::path(path).parent_path();
     read_config();
-    if (!folder)
-      take(path, nullptr);
-    else if (fs::exists(folder_ / kIndex))
-      take_shards();
-    else if (fs::exists(folder_ / kWeights))
-      take(in_folder(kWeights), nullptr);
-    else
-      fail(Code::not_found,
-           "{}: has neither {} nor {}; checkpoints in other formats (.bin, .pth) have to be "
-           "converted to safetensors first",
-           path, kWeights, kIndex);
+    const Weights weights =
+        folder ? find_weights(folder_) : Weights{weight_format_of(path), path, false};
+    container_ = weights.format->name;
+    std::vector<FoundTensor> found =
+        weights.index ? read_shards(weights)
+                      : read(*weights.format, folder ? in_folder(weights.name) : path);
+    if (weights.format->to_hf) weights.format->to_hf(found);
+    take(std::move(found));
     index();
   }
 
   std::string_view format() const override { return "hf"; }
-  std::string side_file(std::string_view name) const override {
-    return read_file(in_folder(name));
-  }
+  std::string_view container() const override { return container_; }
+  std::string side_file(std::string_view name) const override { return read_file(in_folder(name)); }
 
  private:
   std::string in_folder(std::string_view name) const { return (folder_ / name).string(); }
@@ -90,12 +125,17 @@ class HfStore final : public MappedStore {
     tied_ = config.tied().value_or(family->tied);
   }
 
-  void take_shards() {
-    const std::string index_path = in_folder(kIndex);
-    const auto weights = parse_safetensors_index(read_file(index_path), index_path);
+  std::vector<FoundTensor> read(const WeightFormat& format, const std::string& path) {
+    return format.read(path, [this](const std::string& file) { return map(file).bytes(); });
+  }
+
+  /// Only what the index places in a file is taken from it.
+  std::vector<FoundTensor> read_shards(const Weights& weights) {
+    const std::string index_path = in_folder(weights.name);
+    const auto placed = parse_weight_index(read_file(index_path), index_path);
     std::set<std::string> files;
-    std::set<std::pair<std::string_view, std::string_view>> wanted;   // file, tensor
-    for (const auto& [name, file] : weights) {
+    std::set<std::pair<std::string_view, std::string_view>> wanted;  // file, tensor
+    for (const auto& [name, file] : placed) {
       files.insert(file);
       if (!wanted.emplace(file, name).second)
         fail(Code::data_loss, "{}: weight_map: '{}' appears twice", index_path, printable(name));
@@ -103,53 +143,47 @@ class HfStore final : public MappedStore {
     if (files.size() > kShardsMax)
       fail(Code::data_loss, "{}: {} files are over the limit of {}", index_path, files.size(),
            kShardsMax);
-    for (const std::string& file : files) take(in_folder(file), &wanted, file);
+    std::vector<FoundTensor> all;
+    for (const std::string& file : files) {
+      for (FoundTensor& found : read(*weights.format, in_folder(file)))
+        if (wanted.erase({file, found.tensor.name}) > 0) all.push_back(std::move(found));
+    }
     if (!wanted.empty())
       fail(Code::data_loss, "{}: tensor '{}' is not in {}", index_path,
            printable(wanted.begin()->second), wanted.begin()->first);
+    return all;
   }
 
-  /// With `wanted`, only what the index places in this file, which is then struck out.
-  void take(const std::string& path,
-            std::set<std::pair<std::string_view, std::string_view>>* wanted,
-            std::string_view file = {}) {
-    std::vector<FoundTensor> tensors = parse_safetensors(map(path).bytes(), path);
-    if (wanted)
-      std::erase_if(tensors, [&](const FoundTensor& found) {
-        return wanted->erase({file, found.tensor.name}) == 0;
-      });
+  void take(std::vector<FoundTensor> tensors) {
     join_mxfp4(tensors);
     for (FoundTensor& found : tensors) {
       std::string name = hf_tensor_name(found.tensor.name, family_);
       // A head stored next to the embedding it is tied to is not the one to use.
       if (tied_ && name == "output.weight") name = found.tensor.name;
-      align(found, path);
+      if (found.unsupported_type.empty()) align(found.tensor);
       add(std::move(found), std::move(name));
     }
   }
 
-  // Headers written before the format padded them leave the data at odd addresses.
-  void align(FoundTensor& found, const std::string& path) {
-    graph::StoredTensor& t = found.tensor;
-    if (!found.unsupported_type.empty()) return;
-    const size_t unit = kernel::info(t.type).bytes;
-    if (reinterpret_cast<uintptr_t>(t.data) % unit == 0) return;
-    log::warn_once(fmt::format("{}: tensors are not aligned; they are copied to memory", path));
-    auto& copy = copies_.emplace_back(std::make_unique<uint8_t[]>(t.bytes));
-    std::memcpy(copy.get(), t.data, t.bytes);
-    t.data = copy.get();
+  // Headers written before safetensors padded them, and pickles, leave data at odd addresses.
+  static void align(graph::StoredTensor& t) {
+    const int unit = kernel::info(t.type).bytes;
+    if (!t.data || reinterpret_cast<uintptr_t>(t.data) % unit == 0) return;
+    t.make = [data = t.data, row = t.cols() * unit](int64_t begin, int64_t end, uint8_t* out) {
+      std::memcpy(out, data + begin * row, (end - begin) * row);
+    };
+    t.data = nullptr;
   }
 
   fs::path folder_;
-  std::string_view family_;
+  std::string_view family_, container_;
   bool tied_ = false;
-  std::vector<std::unique_ptr<uint8_t[]>> copies_;
 };
 
 bool detect(const std::string& path) {
   std::error_code error;
   return fs::is_directory(path, error) ||
-         (path.ends_with(".safetensors") && fs::is_regular_file(path, error));
+         (weight_format_of(path) && fs::is_regular_file(path, error));
 }
 
 const Registry<Format> entry({

@@ -27,6 +27,7 @@ const graph::StoredTensor* MappedStore::find(std::string_view name) const {
 }
 
 void MappedStore::release(const graph::StoredTensor& tensor) const {
+  if (!tensor.data) return;
   std::less_equal<const uint8_t*> le;
   for (const MappedFile& file : files_) {
     std::span<const uint8_t> bytes = file.bytes();
@@ -36,9 +37,7 @@ void MappedStore::release(const graph::StoredTensor& tensor) const {
   }
 }
 
-const MappedFile& MappedStore::map(const std::string& path) {
-  return files_.emplace_back(path);
-}
+const MappedFile& MappedStore::map(const std::string& path) { return files_.emplace_back(path); }
 
 void MappedStore::add(FoundTensor found, std::string name) {
   graph::StoredTensor& t = found.tensor;

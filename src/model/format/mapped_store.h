@@ -1,18 +1,14 @@
 // What the stores over memory-mapped files share: the tensor list and its look-up by name.
 #pragma once
+#include <deque>
 #include <string>
 #include <vector>
 
 #include "base/mapped_file.h"
+#include "model/format/found_tensor.h"
 #include "model/store.h"
 
 namespace strata::model {
-
-/// One tensor of a file: where it is, and what the file calls it. Without a type it is unsupported.
-struct FoundTensor {
-  graph::StoredTensor tensor;    // name as in the file
-  std::string unsupported_type;  // empty: usable
-};
 
 class MappedStore : public Store {
  public:
@@ -29,7 +25,7 @@ class MappedStore : public Store {
   void release(const graph::StoredTensor& tensor) const override;
 
  protected:
-  /// The file stays mapped for the life of the store.
+  /// The file stays mapped, at one place, for the life of the store.
   const MappedFile& map(const std::string& path);
   /// `name` is ours; the tensor's own is the file's.
   void add(FoundTensor found, std::string name);
@@ -40,11 +36,11 @@ class MappedStore : public Store {
 
  private:
   std::string path_;
-  std::vector<MappedFile> files_;
+  std::deque<MappedFile> files_;
   std::vector<graph::StoredTensor> tensors_;
-  std::vector<std::string> file_names_;        // empty where equal to ours
+  std::vector<std::string> file_names_;  // empty where equal to ours
   std::vector<UnsupportedTensor> unsupported_;
-  std::vector<uint32_t> by_name_;              // indices of tensors_, sorted by name
+  std::vector<uint32_t> by_name_;  // indices of tensors_, sorted by name
 };
 
 }  // namespace strata::model

@@ -2,24 +2,13 @@
 
 #include <simdjson.h>
 
-#include <algorithm>
-#include <optional>
-
 #include "model/format/byte_reader.h"
+#include "model/format/weight_file.h"
 
 namespace strata::model {
 namespace {
 
 namespace ondemand = simdjson::ondemand;
-using graph::StoredTensor;
-using kernel::Type;
-
-struct Dtype {
-  std::string_view name;
-  Type type;
-};
-constexpr Dtype kDtypes[] = {{"F32", Type::f32}, {"F16", Type::f16}, {"BF16", Type::bf16}};
-
 /// simdjson wants readable bytes after the text.
 simdjson::padded_string padded(std::string_view text) { return simdjson::padded_string(text); }
 
@@ -47,8 +36,8 @@ class Parser {
     } catch (const simdjson::simdjson_error& e) {
       in_.corrupt("header", "not the JSON that the format prescribes: {}", e.what());
     }
-    check_unique_names();
-    check_overlap();
+    check_unique_names(tensors_, in_.path());
+    check_overlap(tensors_, in_.path());
     return std::move(tensors_);
   }
 
@@ -58,8 +47,6 @@ class Parser {
     if (name.empty() || name.size() > safetensors::kNameMax)
       in_.corrupt(field, "its name has {} bytes; the limit is {}", name.size(),
                   safetensors::kNameMax);
-    FoundTensor found;
-    found.tensor.name = name;
     std::string dtype;
     std::vector<uint64_t> shape, offsets;
     bool has_shape = false;
@@ -76,8 +63,7 @@ class Parser {
     }
     if (dtype.empty() || !has_shape || offsets.size() != 2)
       in_.corrupt(field, "lacks dtype, shape or the two data_offsets");
-    place(found, dtype, shape, offsets[0], offsets[1], field);
-    tensors_.push_back(std::move(found));
+    tensors_.push_back(place(name, dtype, shape, offsets[0], offsets[1], field));
   }
 
   std::vector<uint64_t> integers(ondemand::array array, size_t max, const std::string& field) {
@@ -89,61 +75,46 @@ class Parser {
     return out;
   }
 
-  void place(FoundTensor& found, const std::string& dtype, const std::vector<uint64_t>& shape,
-             uint64_t begin, uint64_t end, const std::string& field) {
-    StoredTensor& t = found.tensor;
+  FoundTensor place(const std::string& name, const std::string& dtype,
+                    const std::vector<uint64_t>& sizes, uint64_t begin, uint64_t end,
+                    const std::string& field) {
     if (begin > end || end > data_.size())
       in_.corrupt(field,
                   "data_offsets [{}, {}] are outside the {} bytes of data; the file is probably "
                   "truncated: fetch it again",
                   begin, end, data_.size());
-    int64_t elements = 1;
-    for (uint64_t d : shape) {
-      if (d > INT64_MAX || __builtin_mul_overflow(elements, static_cast<int64_t>(d), &elements))
-        in_.corrupt(field, "its number of elements does not fit 63 bits");
-      t.shape.push_back(static_cast<int64_t>(d));
+    std::vector<int64_t> shape;
+    for (uint64_t d : sizes) {
+      if (d > INT64_MAX) in_.corrupt(field, "its number of elements does not fit 63 bits");
+      shape.push_back(static_cast<int64_t>(d));
     }
-    t.data = data_.data() + begin;
-    t.bytes = end - begin;
-    auto known = std::find_if(std::begin(kDtypes), std::end(kDtypes),
-                              [&](const Dtype& d) { return d.name == dtype; });
-    if (known == std::end(kDtypes) || elements == 0) {
-      found.unsupported_type = elements == 0 ? printable(dtype) + " (empty)" : printable(dtype);
-      return;
-    }
-    t.type = known->type;
-    const uint64_t size = kernel::info(t.type).bytes;
-    if (t.bytes % size != 0 || t.bytes / size != static_cast<uint64_t>(elements))
-      in_.corrupt(field, "{} elements of {} do not fill data_offsets [{}, {}]", elements, dtype,
-                  begin, end);
-  }
-
-  void check_unique_names() {
-    std::vector<std::string_view> names;
-    names.reserve(tensors_.size());
-    for (const FoundTensor& f : tensors_) names.push_back(f.tensor.name);
-    std::sort(names.begin(), names.end());
-    auto twice = std::adjacent_find(names.begin(), names.end());
-    if (twice != names.end())
-      in_.corrupt(fmt::format("tensor '{}'", printable(*twice)), "appears twice");
-  }
-
-  void check_overlap() {
-    std::vector<const StoredTensor*> order;
-    for (const FoundTensor& f : tensors_)
-      if (f.tensor.bytes > 0) order.push_back(&f.tensor);
-    std::sort(order.begin(), order.end(),
-              [](const StoredTensor* a, const StoredTensor* b) { return a->data < b->data; });
-    for (size_t i = 1; i < order.size(); ++i)
-      if (order[i - 1]->data + order[i - 1]->bytes > order[i]->data)
-        in_.corrupt(fmt::format("tensor '{}'", printable(order[i]->name)), "overlaps tensor '{}'",
-                    printable(order[i - 1]->name));
+    const std::span<const uint8_t> bytes = data_.subspan(begin, end - begin);
+    if (const ElementType* element = find_element(dtype))
+      return found_tensor(name, *element, std::move(shape), bytes, in_.path());
+    if (!count_elements(shape)) in_.corrupt(field, "its number of elements does not fit 63 bits");
+    FoundTensor found{.unsupported_type = printable(dtype)};
+    found.tensor = {
+        .name = name, .shape = std::move(shape), .data = bytes.data(), .bytes = bytes.size()};
+    return found;
   }
 
   ByteReader in_;
   std::span<const uint8_t> bytes_, data_;
   std::vector<FoundTensor> tensors_;
 };
+
+std::vector<FoundTensor> read(const std::string& path, const MapFile& map) {
+  return parse_safetensors(map(path), path);
+}
+
+const WeightFormats entry({
+    .name = "safetensors",
+    .order = 1,
+    .indices = {"model.safetensors.index.json"},
+    .files = {"model.safetensors"},
+    .extensions = {".safetensors"},
+    .read = read,
+});
 
 bool plain_file_name(std::string_view name) {
   return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
@@ -156,8 +127,8 @@ std::vector<FoundTensor> parse_safetensors(std::span<const uint8_t> bytes, std::
   return Parser(bytes, path).parse();
 }
 
-std::vector<std::pair<std::string, std::string>> parse_safetensors_index(std::string_view text,
-                                                                         std::string_view path) {
+std::vector<std::pair<std::string, std::string>> parse_weight_index(std::string_view text,
+                                                                    std::string_view path) {
   std::vector<std::pair<std::string, std::string>> map;
   const simdjson::padded_string json = padded(text);
   try {

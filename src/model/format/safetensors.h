@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "model/format/mapped_store.h"
+#include "model/format/found_tensor.h"
 
 namespace strata::model {
 
 namespace safetensors {
-inline constexpr uint64_t kHeaderMax = 100'000'000;   // the format's own limit
+inline constexpr uint64_t kHeaderMax = 100'000'000;  // the format's own limit
 inline constexpr size_t kDimsMax = 8;
 inline constexpr size_t kNameMax = 1024;
 }  // namespace safetensors
@@ -22,9 +22,9 @@ inline constexpr size_t kNameMax = 1024;
 /// header.
 std::vector<FoundTensor> parse_safetensors(std::span<const uint8_t> bytes, std::string_view path);
 
-/// weight_map of model.safetensors.index.json as (tensor name, file name) pairs. File names are
-/// plain: no folders. Errors: data_loss with path and key.
-std::vector<std::pair<std::string, std::string>> parse_safetensors_index(std::string_view json,
-                                                                         std::string_view path);
+/// weight_map of model.safetensors.index.json, or of another format's index, as (tensor name, file
+/// name) pairs. File names are plain: no folders. Errors: data_loss with path and key.
+std::vector<std::pair<std::string, std::string>> parse_weight_index(std::string_view json,
+                                                                    std::string_view path);
 
 }  // namespace strata::model

@@ -1,12 +1,13 @@
 #include "model/format/safetensors.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <cstring>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "model/store.h"
 #include "model/testing/files.h"
 
 namespace strata::model {
@@ -87,7 +88,8 @@ TEST(Safetensors, DamageIsNamed) {
   expect_error("{\"a\":{\"dtype\":\"F32\",\"shape\":[1e0],\"data_offsets\":[0,4]}}", 4, "header");
   expect_error("{" + entry("a", "F32", "[2]", 0, 8) + "}", 7, "truncated");
   expect_error("{" + entry("a", "F32", "[2]", 8, 0) + "}", 8, "outside");
-  expect_error("{" + entry("a", "F32", "[3]", 0, 8) + "}", 8, "do not fill");
+  expect_error("{" + entry("a", "F32", "[3]", 0, 8) + "}", 8,
+               "its shape needs 12 bytes of F32, the file has 8");
   expect_error("{" + entry("a", "F32", "[4294967296,4294967296]", 0, 8) + "}", 8, "63 bits");
   expect_error("{" + entry("a", "F32", "[2]", 0, 8) + "," + entry("b", "F32", "[2]", 4, 12) + "}",
                12, "overlaps");

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "model/format/gguf.h"
 #include "model/format/hf_config.h"
+#include "model/format/pytorch.h"
 #include "model/format/safetensors.h"
 #include "model/hyper.h"
 #include "model/hyper_read.h"
@@ -29,13 +30,20 @@ bool accepts(F&& parse) {
   }
 }
 
+inline constexpr size_t kTouchedMax = 1 << 22;  // of a tensor that is made
+
 /// Reads every byte that a usable tensor claims, which a sanitizer checks.
 inline void touch(const std::vector<FoundTensor>& tensors) {
   uint64_t sum = 0;
   for (const FoundTensor& f : tensors)
-    if (f.unsupported_type.empty())
+    if (f.tensor.data && f.unsupported_type.empty()) {
       sum = std::accumulate(f.tensor.data, f.tensor.data + f.tensor.bytes, sum);
-  asm volatile("" : : "r"(sum));   // the reads must happen
+    } else if (f.tensor.make && f.tensor.bytes < kTouchedMax) {
+      std::vector<uint8_t> made(f.tensor.bytes);
+      f.tensor.make(0, f.tensor.rows(), made.data());
+      sum = std::accumulate(made.begin(), made.end(), sum);
+    }
+  asm volatile("" : : "r"(sum));  // the reads must happen
 }
 
 inline void use(const Hyper& hyper) {
@@ -59,12 +67,16 @@ inline bool accepts_safetensors(std::span<const uint8_t> bytes) {
   return accepts([&] { touch(parse_safetensors(bytes, "fuzz.safetensors")); });
 }
 
+inline bool accepts_pytorch(std::span<const uint8_t> bytes) {
+  return accepts([&] { touch(parse_pytorch(bytes, "fuzz.bin")); });
+}
+
 inline bool accepts_hf_config(std::string_view text) {
   return accepts([&] { use(read_hyper_hf(HfConfig(text, "config.json"))); });
 }
 
 inline bool accepts_safetensors_index(std::string_view text) {
-  return accepts([&] { parse_safetensors_index(text, "model.safetensors.index.json"); });
+  return accepts([&] { parse_weight_index(text, "model.safetensors.index.json"); });
 }
 
 }  // namespace strata::model::testing
