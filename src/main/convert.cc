@@ -1,46 +1,68 @@
+#include "model/convert/convert.h"
+
 #include <fmt/format.h>
 
 #include <filesystem>
 #include <memory>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "engine/executor.h"
 #include "main/command.h"
 #include "main/model_options.h"
+#include "main/progress_bar.h"
+#include "model/convert/type_mix.h"
 #include "model/hub/library.h"
 
 namespace strata {
 namespace {
 
 struct Options {
-  std::string model, out;
-  int threads = 0;
-  bool layout = false;
+  std::string in, out;
+  model::ConvertOptions convert;
+  bool layout = false, no_tokenizer = false;
 };
 
-void run(const Options& o) {
-  const auto model = model::load(model::find_model(o.model));
+void write_layout(const Options& o) {
+  const auto model = model::load(model::find_model(o.in));
   const std::string path = o.out.empty() ? engine::layout_path(*model) : o.out;
   const double start = now_s();
-  engine::write_layout(*model, path, o.threads);
+  engine::write_layout(*model, path, o.convert.threads);
   fmt::print("{}: {} bytes in {:.1f} s; the next start maps it\n", path,
              std::filesystem::file_size(path), now_s() - start);
 }
 
+void run(Options o) {
+  if (o.layout) return write_layout(o);
+  if (o.out.empty()) fail(Code::invalid_argument, "where to? NAME.gguf, a folder, or --layout");
+  const auto store = model::open_store(model::find_model(o.in));
+  o.convert.tokenizer = !o.no_tokenizer;
+  ProgressBar bar(false);
+  o.convert.on_progress = [&](const std::string& tensor, int64_t bytes, int64_t total) {
+    bar.show(tensor, bytes, total);
+  };
+  const model::Converted done = model::convert(*store, o.out, o.convert);
+  fmt::print("{}: {} tensors, {}\n", o.out, done.tensors, size_text(done.bytes));
+}
+
 void add(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* c = add_command(app, "convert", "a model's weights in another form",
-                            "strata convert --layout MODEL");
-  c->add_option("model", o->model, "path, or name of a pulled model")->required();
+  CLI::App* c = add_command(app, "convert", "any model file to GGUF, safetensors or a layout",
+                            "strata convert FOLDER model.gguf --type q4_k\n"
+                            "  strata convert model.gguf FOLDER --type bf16\n"
+                            "  strata convert model.gguf --layout");
+  c->add_option("in", o->in, "model file, folder, or name of a pulled model")->required();
+  c->add_option("out", o->out, "NAME.gguf, or a folder that does not exist");
+  c->add_option("--type", o->convert.type,
+                "of the matrices (default: as stored): " + model::type_mix_names());
   c->add_flag("--layout", o->layout,
-              "packed as this machine's kernels read them: starts map the file")
-      ->required();
-  c->add_option("-o,--out", o->out, "default: beside the model, where starts look for it");
-  c->add_option("--threads", o->threads, "compute threads (default: one per physical core)");
+              "weights as they are packed, for the next start to map (default: beside the model)");
+  c->add_option("--threads", o->convert.threads, "default: one per physical core");
+  c->add_flag("--no-tokenizer", o->no_tokenizer, "the weights alone");
   c->callback([o] { run(*o); });
 }
 
-const Registry<Command> entry{{.name = "convert", .order = 55, .add = add}};
+const Registry<Command> entry{{.name = "convert", .order = 45, .add = add}};
 
 }  // namespace
 }  // namespace strata

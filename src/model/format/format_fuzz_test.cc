@@ -122,6 +122,35 @@ TEST(FormatFuzz, PyTorch) {
   }
 }
 
+constexpr int kWholeFiles = kMutations / 12;  // copying a whole file takes its time
+
+TEST(FormatFuzz, Keras) {
+  feed(testing::read_bytes(golden("formats/keras-h5/tf_model.h5")), 20000, testing::accepts_hdf5,
+       kWholeFiles);
+}
+
+TEST(FormatFuzz, MindSpore) {
+  feed(testing::read_bytes(golden("formats/mindspore-ckpt/model.ckpt")), 60000,
+       testing::accepts_mindspore, kWholeFiles);
+}
+
+TEST(FormatFuzz, Onnx) {
+  const Bytes data = testing::read_bytes(golden("formats/onnx-external/model.onnx_data"));
+  const Bytes model = testing::read_bytes(golden("formats/onnx-external/model.onnx"));
+  feed(
+      model, model.size(), [&](const Bytes& b) { return testing::accepts_onnx(b, data); },
+      kMutations / 4);
+}
+
+TEST(FormatFuzz, TensorBundle) {
+  const std::string stem = golden("formats/tensorflow-objects/model.ckpt");
+  const Bytes data = testing::read_bytes(stem + ".data-00000-of-00001");
+  const Bytes index = testing::read_bytes(stem + ".index");
+  feed(
+      index, index.size(), [&](const Bytes& b) { return testing::accepts_tensor_bundle(b, data); },
+      kMutations / 4);
+}
+
 TEST(FormatFuzz, HfConfig) {
   for (const char* name : {"llama3-rope", "llama-yarn", "gemma3", "qwen2"})
     feed_text(testing::read_text(golden(name) + "/config.json"), testing::accepts_hf_config,

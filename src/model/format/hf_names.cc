@@ -1,5 +1,7 @@
 #include "model/format/hf_names.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "model/family.h"
@@ -286,6 +288,41 @@ std::string hf_tensor_name(std::string_view file_name, std::string_view family) 
   const std::string_view found = look_up(kWhole, before);
   if (found.empty()) return std::string(file_name);
   return std::string(found).append(name.substr(before.size()));
+}
+
+namespace {
+
+/// The first name of these rows that leads back to `ours`.
+template <class Rows, class Make>
+std::string first_that_leads_to(std::string_view ours, std::string_view family, const Rows& rows,
+                                Make&& make) {
+  for (const auto& row : rows) {
+    const auto& [hf, name] = row;
+    std::string candidate = make(hf);
+    if (hf_tensor_name(candidate, family) == ours) return candidate;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string hf_file_name(std::string_view ours, std::string_view family) {
+  const size_t dot = ours.rfind('.');
+  if (dot == ours.npos) return {};
+  const std::string_view suffix = ours.substr(dot);
+  std::string_view name = ours.substr(0, dot);
+  if (!drop_prefix(name, "blk.")) {
+    return first_that_leads_to(ours, family, kWhole, [&](std::string_view hf) {
+      return fmt::format("{}{}{}", name == "output" ? "" : "model.", hf, suffix);
+    });
+  }
+  const std::string_view number = name.substr(0, name.find('.'));
+  const auto make = [&](std::string_view hf) {
+    return fmt::format("model.layers.{}.{}{}", number, hf, suffix);
+  };
+  const Family* f = find_family(family);
+  std::string found = f ? first_that_leads_to(ours, family, f->hf_tensors, make) : std::string();
+  return found.empty() ? first_that_leads_to(ours, family, kLayer, make) : found;
 }
 
 }  // namespace strata::model

@@ -9,9 +9,13 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "model/format/gguf.h"
+#include "model/format/hdf5.h"
 #include "model/format/hf_config.h"
+#include "model/format/mindspore.h"
+#include "model/format/onnx.h"
 #include "model/format/pytorch.h"
 #include "model/format/safetensors.h"
+#include "model/format/tensor_bundle.h"
 #include "model/hyper.h"
 #include "model/hyper_read.h"
 
@@ -69,6 +73,24 @@ inline bool accepts_safetensors(std::span<const uint8_t> bytes) {
 
 inline bool accepts_pytorch(std::span<const uint8_t> bytes) {
   return accepts([&] { touch(parse_pytorch(bytes, "fuzz.bin")); });
+}
+
+/// Data files beside an index, which stay as they are.
+inline MapFile beside(std::span<const uint8_t> data) {
+  return [data](const std::string&) { return data; };
+}
+
+inline bool accepts_hdf5(std::span<const uint8_t> bytes) {
+  return accepts([&] { touch(parse_hdf5(bytes, "fuzz.h5")); });
+}
+inline bool accepts_mindspore(std::span<const uint8_t> bytes) {
+  return accepts([&] { touch(parse_mindspore(bytes, "fuzz.ckpt")); });
+}
+inline bool accepts_onnx(std::span<const uint8_t> bytes, std::span<const uint8_t> data) {
+  return accepts([&] { touch(parse_onnx(bytes, "fuzz.onnx", beside(data))); });
+}
+inline bool accepts_tensor_bundle(std::span<const uint8_t> bytes, std::span<const uint8_t> data) {
+  return accepts([&] { touch(parse_tensor_bundle(bytes, "fuzz.index", beside(data))); });
 }
 
 inline bool accepts_hf_config(std::string_view text) {

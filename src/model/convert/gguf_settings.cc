@@ -1,0 +1,153 @@
+#include <cmath>
+#include <numbers>
+
+#include "base/error.h"
+#include "model/convert/gguf_form.h"
+#include "model/family.h"
+#include "model/hyper_read.h"
+
+namespace strata::model {
+namespace {
+
+// Families that GGUF files call by another one's name.
+constexpr std::pair<std::string_view, std::string_view> kWrittenAs[] = {{"mistral", "llama"}};
+
+/// What llama3's rule divides each frequency by. Source: the reference code of Llama 3.1.
+std::vector<float> llama3_divisors(const Rope& rope) {
+  std::vector<float> out;
+  const double low = rope.original_context / rope.low_freq_factor;
+  const double high = rope.original_context / rope.high_freq_factor;
+  for (int i = 0; i < rope.d / 2; ++i) {
+    const double length = 2 * std::numbers::pi * std::pow(rope.theta, 2.0 * i / rope.d);
+    const double smooth = (rope.original_context / length - rope.low_freq_factor) /
+                          (rope.high_freq_factor - rope.low_freq_factor);
+    out.push_back(static_cast<float>(length < high  ? 1
+                                     : length > low ? rope.factor
+                                                    : 1 / ((1 - smooth) / rope.factor + smooth)));
+  }
+  return out;
+}
+
+class Writer {
+ public:
+  Writer(const Hyper& h, Metadata& out) : h_(h), out_(out), arch_(h.arch) {
+    for (const auto& [family, name] : kWrittenAs)
+      if (h.arch == family) arch_ = name;
+  }
+
+  void write(int64_t n_vocab) {
+    out_.values["general.architecture"] = {std::string(arch_)};
+    if (!h_.name.empty()) out_.values["general.name"] = {h_.name};
+    put("block_count", h_.n_layer);
+    put("context_length", h_.n_context);
+    put("embedding_length", h_.d_model);
+    put("feed_forward_length", h_.d_ff);
+    put("attention.head_count", h_.n_head);
+    put("attention.head_count_kv", h_.n_head_kv);
+    put("attention.key_length", h_.d_head);
+    put("attention.value_length", h_.d_head_v);
+    put_real("attention.layer_norm_rms_epsilon", h_.norm_eps);
+    put("vocab_size", n_vocab);
+    write_rope();
+    if (h_.attn_softcap > 0) put_real("attn_logit_softcapping", h_.attn_softcap);
+    if (h_.logit_softcap > 0) put_real("final_logit_softcapping", h_.logit_softcap);
+    write_windows();
+  }
+
+  std::string_view arch() const { return arch_; }
+
+  void write_scale() { put_real("attention.scale", h_.scale()); }
+
+  void write_pattern() {
+    Value::Ints local;
+    for (int w : h_.window) local.push_back(w > 0);
+    out_.values[key("attention.sliding_window_pattern")] = {std::move(local)};
+  }
+
+ private:
+  std::string key(std::string_view tail) const { return fmt::format("{}.{}", arch_, tail); }
+  void put(std::string_view tail, int64_t value) {
+    out_.values[key(tail)] = {static_cast<uint64_t>(value)};
+  }
+  void put_real(std::string_view tail, double value) { out_.values[key(tail)] = {value}; }
+
+  void write_rope() {
+    const Rope& r = h_.rope;
+    put("rope.dimension_count", r.d);
+    put_real("rope.freq_base", r.theta);
+    if (h_.rope_local.d > 0 && h_.rope_local.theta != r.theta)
+      put_real("rope.freq_base_swa", h_.rope_local.theta);
+    if (r.scaling != RopeScaling::linear && r.scaling != RopeScaling::yarn) return;
+    const bool yarn = r.scaling == RopeScaling::yarn;
+    out_.values[key("rope.scaling.type")] = {std::string(yarn ? "yarn" : "linear")};
+    put_real("rope.scaling.factor", r.factor);
+    put("rope.scaling.original_context_length", r.original_context);
+    if (!yarn) return;
+    put_real("rope.scaling.yarn_beta_fast", r.beta_fast);
+    put_real("rope.scaling.yarn_beta_slow", r.beta_slow);
+    const double standard = r.factor > 1 ? 0.1 * std::log(r.factor) + 1 : 1;
+    if (r.attn_factor != 0) put_real("rope.scaling.attn_factor", r.attn_factor / standard);
+  }
+
+  void write_windows() {
+    for (int w : h_.window)
+      if (w > 0) return put("attention.sliding_window", w);
+  }
+
+  const Hyper& h_;
+  Metadata& out_;
+  std::string_view arch_;
+};
+
+double rounded(double value) { return std::round(value * 1e5); }
+
+// What both files must agree on. How rows and gains are stored is not part of it.
+void forget_form(Hyper& h, std::string_view arch) {
+  h.arch = arch;
+  h.name.clear();
+  h.norm_offset = 0;
+  h.attn_scale = static_cast<float>(rounded(h.scale()));
+  for (Rope* r : {&h.rope, &h.rope_local}) {
+    r->interleaved = false;
+    if (r->scaling == RopeScaling::llama3) {
+      r->freq_divisors = llama3_divisors(*r);
+      r->scaling = RopeScaling::none;
+    }
+    const bool yarn = r->scaling == RopeScaling::yarn;
+    if (!yarn) r->attn_factor = 0;
+    if (r->scaling == RopeScaling::none) r->factor = 1;
+    if (!yarn && r->scaling != RopeScaling::linear) r->original_context = 0;
+    for (double* x : {&r->theta, &r->factor, &r->beta_fast, &r->beta_slow, &r->attn_factor})
+      *x = rounded(*x);
+    r->low_freq_factor = r->high_freq_factor = 0;
+  }
+}
+
+}  // namespace
+
+bool same_model(Hyper a, Hyper b) {
+  forget_form(a, "");
+  forget_form(b, "");
+  return a == b;
+}
+
+GgufSettings gguf_settings(const Hyper& hyper, int64_t n_vocab) {
+  GgufSettings out;
+  Writer writer(hyper, out.metadata);
+  writer.write(n_vocab);
+  if (hyper.rope.scaling == RopeScaling::llama3) out.rope_freqs = llama3_divisors(hyper.rope);
+  if (!hyper.rope.freq_divisors.empty()) out.rope_freqs = hyper.rope.freq_divisors;
+
+  const auto read = [&] { return read_hyper_gguf(out.metadata, n_vocab, out.rope_freqs); };
+  // Keys that only models outside their family's rule need; other programs know few of them.
+  const Hyper got = read();
+  if (rounded(got.scale()) != rounded(hyper.scale())) writer.write_scale();
+  if (got.window != hyper.window) writer.write_pattern();
+  if (!same_model(read(), hyper))
+    fail(Code::unimplemented,
+         "the settings of this {} model have no keys in GGUF: a file would not compute the same",
+         hyper.arch);
+  return out;
+}
+
+}  // namespace strata::model

@@ -1,0 +1,86 @@
+#include "model/convert/hf_form.h"
+
+#include <array>
+
+#include "base/error.h"
+#include "model/convert/gguf_form.h"
+#include "model/convert/rows.h"
+#include "model/family.h"
+#include "model/format/hf_config.h"
+#include "model/format/hf_names.h"
+#include "model/hyper_read.h"
+
+namespace strata::model {
+namespace {
+
+using graph::StoredTensor;
+
+constexpr std::array<std::string_view, 12> kSideFiles = {
+    "config.json",        "generation_config.json",  "tokenizer.json",   "tokenizer_config.json",
+    "tokenizer.model",    "special_tokens_map.json", "vocab.json",       "merges.txt",
+    "added_tokens.json",  "chat_template.jinja",     "vocab.txt",        "modules.json"};
+
+HfForm copy_of(const Store& store) {
+  HfForm form;
+  for (std::string_view name : kSideFiles)
+    if (std::string text = store.side_file(name); !text.empty())
+      form.files[std::string(name)] = std::move(text);
+  for (size_t i = 0; i < store.tensors().size(); ++i) {
+    form.tensors.push_back(store.tensors()[i]);
+    form.tensors.back().name = store.file_name(i);
+  }
+  return form;
+}
+
+class FromGguf {
+ public:
+  explicit FromGguf(const Store& store) : store_(store), gguf_(read_hyper(store)) {}
+
+  HfForm make() {
+    const Metadata& m = store_.metadata();
+    const bool tied = !store_.find("output.weight");
+    std::string config = m.text(kConfigKey).value_or("");
+    if (config.empty()) config = hf_config_text(gguf_, tied);
+    hf_ = read_hyper_hf(HfConfig(config, "config.json"));
+    form_.files["config.json"] = std::move(config);
+    if (auto text = m.text(kTokenizerKey)) form_.files["tokenizer.json"] = *text;
+    if (auto text = m.text("tokenizer.chat_template")) form_.files["chat_template.jinja"] = *text;
+    for (const StoredTensor& t : store_.tensors())
+      if (t.name != "rope_freqs.weight") add(t);
+    return std::move(form_);
+  }
+
+ private:
+  void add(const StoredTensor& t) {
+    std::string name = hf_file_name(t.name, hf_.arch);
+    if (name.empty())
+      fail(Code::unimplemented, "{}: tensor '{}' has no name in Hugging Face's files of {} models",
+           store_.path(), t.name, hf_.arch);
+    StoredTensor out = t;
+    const int heads = heads_of(t.name);
+    if (heads > 0 && gguf_.rope.interleaved && !hf_.rope.interleaved)
+      out = with_rows_halved(t, heads, gguf_.rope.d);
+    if (hf_.norm_offset != 0 && t.shape.size() == 1 && t.name.ends_with("norm.weight"))
+      out = with_added(t, -hf_.norm_offset);
+    out.name = std::move(name);
+    form_.tensors.push_back(std::move(out));
+  }
+
+  int heads_of(std::string_view name) const {
+    if (name.ends_with("attn_q.weight") || name.ends_with("attn_q.bias")) return gguf_.n_head;
+    if (name.ends_with("attn_k.weight") || name.ends_with("attn_k.bias")) return gguf_.n_head_kv;
+    return 0;
+  }
+
+  const Store& store_;
+  Hyper gguf_, hf_;
+  HfForm form_;
+};
+
+}  // namespace
+
+HfForm hf_form(const Store& store) {
+  return store.format() == "hf" ? copy_of(store) : FromGguf(store).make();
+}
+
+}  // namespace strata::model

@@ -1,0 +1,19 @@
+// Rows of a tensor in another type, a few at a time.
+#pragma once
+#include <functional>
+#include <span>
+
+#include "base/threads.h"
+#include "graph/weight.h"
+
+namespace strata::model {
+
+/// Calls `write` with the tensor's bytes in `type`, piece by piece and in order. Threads share the
+/// work. Errors: invalid_argument for a type without a quantiser; those of the tensor and `write`.
+void stream(const graph::StoredTensor& tensor, kernel::Type type, ThreadPool& pool,
+            const std::function<void(std::span<const uint8_t>)>& write);
+
+/// Can values be written in this type?
+bool can_write(kernel::Type type);
+
+}  // namespace strata::model
