@@ -13,8 +13,8 @@ namespace strata::model {
 
 struct GgufForm {
   Metadata metadata;
-  std::deque<std::string> texts = {};              // what the metadata's strings point into
-  std::vector<graph::StoredTensor> tensors = {};   // those of the store, or made from them
+  std::deque<std::string> texts = {};             // what the metadata's strings point into
+  std::vector<graph::StoredTensor> tensors = {};  // those of the store, or made from them
 };
 
 /// Keys that carry a Hugging Face folder's own files through GGUF; other programs ignore them. The

@@ -29,12 +29,10 @@ std::vector<StoredTensor> gguf_tensors(const Store& store, const Hyper& h) {
   for (const StoredTensor& t : store.tensors()) {
     // A head beside the embedding that it is tied to, and what no row of the names knows.
     if (t.name == store.file_name(&t - store.tensors().data())) continue;
-    if (h.norm_offset != 0 && is_gain(t))
-      out.push_back(with_added(t, h.norm_offset));
+    if (h.norm_offset != 0 && is_gain(t)) out.push_back(with_added(t, h.norm_offset));
     else if (const int heads = pairs ? heads_to_pair(t, h) : 0)
       out.push_back(with_rows_paired(t, heads, h.rope.d));
-    else
-      out.push_back(t);
+    else out.push_back(t);
   }
   return out;
 }

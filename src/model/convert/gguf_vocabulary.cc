@@ -1,8 +1,8 @@
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "model/convert/gguf_form.h"
@@ -19,7 +19,7 @@ using tokenizer::TokenType;
 
 /// What the parts of tokenizer.json amount to, in GGUF's words.
 struct Words {
-  std::string_view model;                       // tokenizer.ggml.model
+  std::string_view model;  // tokenizer.ggml.model
   std::string_view pre = "default";
   bool add_space_prefix = false;
 };
@@ -48,8 +48,8 @@ class Writer {
     write_ids();
     if (const std::string text = store_.side_file("chat_template.jinja"); !text.empty())
       form_.metadata.values["tokenizer.chat_template"] = {text};
-    else if (const auto config = json::parse(store_.side_file("tokenizer_config.json"), nullptr,
-                                             false);
+    else if (const auto config =
+                 json::parse(store_.side_file("tokenizer_config.json"), nullptr, false);
              config.is_object() && config.contains("chat_template") &&
              config["chat_template"].is_string())
       form_.metadata.values["tokenizer.chat_template"] = {
@@ -128,7 +128,7 @@ class Writer {
   }
 
   void write_tokens(const Words& words) {
-    std::map<int64_t, bool> added;   // id: special
+    std::map<int64_t, bool> added;  // id: special
     if (json_.contains("added_tokens") && json_["added_tokens"].is_array())
       for (const json& t : json_["added_tokens"])
         if (t.is_object() && t.contains("id") && t["id"].is_number_integer())
@@ -143,9 +143,8 @@ class Writer {
         continue;
       }
       const auto known = added.find(i);
-      const TokenType type = token_type(i, words, known == added.end()
-                                                      ? std::nullopt
-                                                      : std::optional(known->second));
+      const TokenType type =
+          token_type(i, words, known == added.end() ? std::nullopt : std::optional(known->second));
       tokens.push_back(spelling(i, words, type));
       types.push_back(static_cast<int64_t>(type));
     }

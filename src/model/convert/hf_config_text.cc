@@ -1,5 +1,6 @@
-#include <cmath>
 #include <nlohmann/json.hpp>
+
+#include <cmath>
 
 #include "base/error.h"
 #include "model/convert/gguf_form.h"

@@ -16,9 +16,9 @@ namespace {
 using graph::StoredTensor;
 
 constexpr std::array<std::string_view, 12> kSideFiles = {
-    "config.json",        "generation_config.json",  "tokenizer.json",   "tokenizer_config.json",
-    "tokenizer.model",    "special_tokens_map.json", "vocab.json",       "merges.txt",
-    "added_tokens.json",  "chat_template.jinja",     "vocab.txt",        "modules.json"};
+    "config.json",       "generation_config.json",  "tokenizer.json", "tokenizer_config.json",
+    "tokenizer.model",   "special_tokens_map.json", "vocab.json",     "merges.txt",
+    "added_tokens.json", "chat_template.jinja",     "vocab.txt",      "modules.json"};
 
 HfForm copy_of(const Store& store) {
   HfForm form;

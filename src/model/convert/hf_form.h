@@ -10,8 +10,8 @@
 namespace strata::model {
 
 struct HfForm {
-  std::vector<graph::StoredTensor> tensors = {};    // by Hugging Face's names
-  std::map<std::string, std::string> files = {};    // config.json, tokenizer.json ...: name, content
+  std::vector<graph::StoredTensor> tensors = {};  // by Hugging Face's names
+  std::map<std::string, std::string> files = {};  // config.json, tokenizer.json ...: name, content
 };
 
 /// The store must outlive the result. Errors: unimplemented for a model whose settings or tensors

@@ -12,8 +12,8 @@ StoredTensor with_rows(const StoredTensor& tensor, std::function<int64_t(int64_t
   StoredTensor out = tensor;
   out.data = nullptr;
   const bool vector = tensor.shape.size() == 1;
-  const size_t row = vector ? kernel::info(tensor.type).bytes
-                            : kernel::row_bytes(tensor.type, tensor.cols());
+  const size_t row =
+      vector ? kernel::info(tensor.type).bytes : kernel::row_bytes(tensor.type, tensor.cols());
   STRATA_CHECK(!vector || kernel::info(tensor.type).block == 1);
   out.make = [&tensor, from = std::move(from), row, vector](int64_t begin, int64_t end,
                                                             uint8_t* to) {

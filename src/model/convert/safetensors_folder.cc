@@ -1,11 +1,12 @@
 #include "model/convert/safetensors_folder.h"
 
+#include <nlohmann/json.hpp>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/threads.h"
@@ -53,8 +54,7 @@ std::string_view dtype(Type type) {
 
 /// Block formats have no name in safetensors: BF16 unless the options say otherwise.
 Type target(const graph::StoredTensor& t, const ConvertOptions& options) {
-  if (options.type.empty())
-    return t.type == Type::f32 || t.type == Type::f16 ? t.type : Type::bf16;
+  if (options.type.empty()) return t.type == Type::f32 || t.type == Type::f16 ? t.type : Type::bf16;
   const auto type = kernel::type_from_name(options.type);
   if (!type || (*type != Type::f32 && *type != Type::f16 && *type != Type::bf16))
     fail(Code::invalid_argument, "safetensors hold f32, f16 or bf16, not '{}'; a GGUF file can",
@@ -74,7 +74,10 @@ size_t bytes_of(const graph::StoredTensor& t, Type type) {
 class Folder {
  public:
   Folder(const Store& store, const std::string& path, const ConvertOptions& options)
-      : store_(store), path_(path), part_(path + ".part"), options_(options),
+      : store_(store),
+        path_(path),
+        part_(path + ".part"),
+        options_(options),
         form_(hf_form(store)) {
     std::error_code error;
     if (fs::exists(path_, error))
@@ -124,9 +127,9 @@ class Folder {
       size += bytes;
     }
     for (size_t i = 0; i < shards.size(); ++i)
-      shards[i].file = shards.size() == 1 ? "model.safetensors"
-                                          : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1,
-                                                        shards.size());
+      shards[i].file = shards.size() == 1
+                           ? "model.safetensors"
+                           : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
     return shards;
   }
 
@@ -141,7 +144,7 @@ class Folder {
       at = end;
     }
     std::string text = header.dump();
-    text.resize((text.size() + 7) / 8 * 8, ' ');   // the data begins aligned
+    text.resize((text.size() + 7) / 8 * 8, ' ');  // the data begins aligned
     OutFile out(part_ + "/" + shard.file);
     const uint64_t length = text.size();
     out.write(&length, sizeof length);

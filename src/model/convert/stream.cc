@@ -9,7 +9,7 @@
 namespace strata::model {
 namespace {
 
-constexpr int64_t kPieceFloats = 1 << 18;   // of one thread
+constexpr int64_t kPieceFloats = 1 << 18;  // of one thread
 
 /// What one thread turns at a time.
 struct Piece {

@@ -52,8 +52,9 @@ constexpr std::pair<std::string_view, std::string_view> kUsual[] = {{"q4_k", "q4
                                                                     {"q5_k", "q5_k_m"}};
 
 // Small, and read by every token or in float arithmetic alone.
-constexpr std::string_view kKept[] = {"ffn_gate_inp", "position_embd", "token_types", "ssm_conv1d",
-                                      "shortconv.conv", "ssm_x", "ssm_dt", "rope_freqs"};
+constexpr std::string_view kKept[] = {"ffn_gate_inp", "position_embd",  "token_types",
+                                      "ssm_conv1d",   "shortconv.conv", "ssm_x",
+                                      "ssm_dt",       "rope_freqs"};
 
 bool in_layers(Layers layers, int layer, int n) {
   switch (layers) {
@@ -62,8 +63,7 @@ bool in_layers(Layers layers, int layer, int n) {
     case Layers::first_four: return layer < 4;
     case Layers::first_sixteenth: return layer < n / 16;
     case Layers::first_eighth: return layer < n / 8;
-    case Layers::alternate:
-      return layer < n / 8 || layer >= 7 * n / 8 || (layer - n / 8) % 3 == 2;
+    case Layers::alternate: return layer < n / 8 || layer >= 7 * n / 8 || (layer - n / 8) % 3 == 2;
   }
   return false;
 }

@@ -17,7 +17,7 @@ enum class Layers {
   first_four,
   first_sixteenth,
   first_eighth,
-  alternate,   // the first and the last eighth, and every third one between
+  alternate,  // the first and the last eighth, and every third one between
 };
 
 /// The tensor "blk.N.NAME.weight", or "NAME.weight", in these layers.
@@ -30,9 +30,9 @@ struct TypeRule {
 /// A named choice: one type for most matrices, rules for those that lose more by it. The rules are
 /// those that GGUF files of these names were made with, so that sizes and losses compare.
 struct TypeMix {
-  std::string_view name;           // "q4_k_m"
+  std::string_view name;  // "q4_k_m"
   kernel::Type base;
-  int file_type;                   // general.file_type of GGUF
+  int file_type;  // general.file_type of GGUF
   std::vector<TypeRule> rules = {};
 };
 
