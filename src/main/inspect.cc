@@ -9,6 +9,7 @@
 #include "main/inspect_text.h"
 #include "model/arch.h"
 #include "model/hub/library.h"
+#include "model/plan.h"
 #include "model/store.h"
 #include "model/weights.h"
 
@@ -42,7 +43,8 @@ void run(const Options& o) {
   const auto store = model::open_store(model::find_model(o.file));
   if (o.graph) return print_graph(*store, o.exact);
   if (o.json) return fmt::print("{}\n", inspect_json(*store).dump(2));
-  fmt::print("{}", inspect_text(*store, o.tensors));
+  fmt::print("{}\n{}", model::plan_text(model::make_plan(*store)),
+             inspect_text(*store, o.tensors));
 }
 
 void add(CLI::App& app) {

@@ -6,6 +6,7 @@
 #include "graph/executor.h"
 #include "graph/memory_plan.h"
 #include "kernel/type.h"
+#include "model/plan.h"
 
 namespace strata {
 namespace {
@@ -46,7 +47,7 @@ std::string shape_text(const graph::StoredTensor& t) {
 }  // namespace
 
 std::string inspect_text(const model::Store& store, bool all_tensors) {
-  std::string text = fmt::format("{} ({})\n\nmetadata\n", store.path(), store.format());
+  std::string text = store.metadata().values.empty() ? "" : "metadata\n";
   for (const auto& [key, value] : store.metadata().values)
     text += fmt::format("  {} = {}\n", key, value_text(value));
   text += fmt::format("\ntensors: {}, {} bytes\n", store.tensors().size(), store.total_bytes());
@@ -62,11 +63,24 @@ std::string inspect_text(const model::Store& store, bool all_tensors) {
                         shape_text(t), t.bytes);
     text += store.file_name(i) == t.name ? "\n" : fmt::format("  ({})\n", store.file_name(i));
   }
+  for (const model::UnsupportedTensor& u : store.unsupported())
+    text += fmt::format("  {:<32} {:<8} cannot be computed with\n", u.file_name, u.type);
   return text;
 }
 
 nlohmann::json inspect_json(const model::Store& store) {
-  nlohmann::json json = {{"path", store.path()}, {"format", store.format()},
+  const model::Plan plan = model::make_plan(store);
+  nlohmann::json json = {{"path", store.path()},
+                         {"format", store.format()},
+                         {"container", plan.container},
+                         {"architecture", plan.architecture},
+                         {"parameters", plan.parameters},
+                         {"context", plan.n_context},
+                         {"kv_bytes_a_token", plan.kv_bytes_a_token},
+                         {"tokenizer", plan.tokenizer},
+                         {"runs", plan.runs()},
+                         {"blockers", plan.blockers},
+                         {"remarks", plan.remarks},
                          {"bytes", store.total_bytes()}};
   for (const auto& [key, value] : store.metadata().values) {
     std::visit([&, &key = key](const auto& v) { json["metadata"][key] = v; }, value.v);
@@ -79,6 +93,8 @@ nlohmann::json inspect_json(const model::Store& store) {
     json["tensors"].push_back({{"name", t.name}, {"type", kernel::info(t.type).name},
                                {"shape", t.shape}, {"bytes", t.bytes}});
   }
+  for (const model::UnsupportedTensor& u : store.unsupported())
+    json["unsupported"].push_back({{"name", u.file_name}, {"type", u.type}, {"shape", u.shape}});
   return json;
 }
 

@@ -5,16 +5,24 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "main/command.h"
 #include "main/progress_bar.h"
+#include "model/hub/catalogue.h"
 
 namespace strata {
 namespace {
 
 struct Options {
   std::string source, name;
-  bool json = false;
+  bool json = false, list = false;
 };
+
+void print_catalogue() {
+  for (const model::CatalogueEntry& e : model::catalogue())
+    fmt::print("{:<30} {:>6.4g} B {:>6.3g} GB  {:<18} {:<28} {}\n", e.name, e.params_b, e.gb,
+               e.licence, e.quantisations, e.source);
+}
 
 model::Pulled fetch(const Options& o) {
   ProgressBar bar(o.json);
@@ -25,6 +33,8 @@ model::Pulled fetch(const Options& o) {
 }
 
 void run(const Options& o) {
+  if (o.list) return print_catalogue();
+  if (o.source.empty()) fail(Code::invalid_argument, "what to pull? --list shows known models");
   const model::Pulled p = fetch(o);
   if (o.json) {
     const nlohmann::json json = {
@@ -38,11 +48,14 @@ void run(const Options& o) {
 void add(CLI::App& app) {
   auto o = std::make_shared<Options>();
   CLI::App* c = add_command(app, "pull", "fetch a model into the library",
-                            "strata pull hf:OWNER/NAME:q4_k_m\n"
+                            "strata pull qwen3-8b\n"
+                            "  strata pull hf:OWNER/NAME:q4_k_m\n"
                             "  strata pull https://HOST/model.gguf --name mine");
   c->add_option("source", o->source,
-                "path, http(s) address, hf:OWNER/NAME[:FILE or quantisation], ms:...")->required();
+                "name of the list, path, http(s) address, hf:OWNER/NAME[:FILE or quantisation], "
+                "ms:...");
   c->add_option("--name", o->name, "name in the library (default: the file's or repository's)");
+  c->add_flag("--list", o->list, "known models: parameters, size, licence, quantisations, source");
   c->add_flag("--json", o->json, "one JSON object: name, path, bytes, was_there");
   c->callback([o] { run(*o); });
 }

@@ -29,9 +29,7 @@ std::string hf_template(const Store& store) {
   return {};
 }
 
-bool has_tokenizer(const Store& store) {
-  return store.metadata().has("tokenizer.ggml.model") || !store.side_file("tokenizer.json").empty();
-}
+}  // namespace
 
 std::optional<Pooling> gguf_pooling(const Model& model) {
   static constexpr Pooling kinds[] = {Pooling::none, Pooling::mean, Pooling::first, Pooling::last,
@@ -57,6 +55,14 @@ std::optional<Pooling> hf_pooling(const Store& store) {
 }
 
 }  // namespace
+bool has_tokenizer(const Store& store) {
+  return store.metadata().has("tokenizer.ggml.model") || !store.side_file("tokenizer.json").empty();
+}
+
+std::string chat_template_text(const Store& store) {
+  return store.format() == "gguf" ? store.metadata().text("tokenizer.chat_template").value_or("")
+                                  : hf_template(store);
+}
 
 Pooling default_pooling(const Model& model) {
   const bool gguf = model.store->format() == "gguf";
@@ -90,10 +96,7 @@ std::shared_ptr<Model> load(const std::string& path) {
   }
   model->weights = std::make_unique<Weights>(*model->store, model->hyper);
   if (has_tokenizer(*model->store)) model->tokenizer = make_tokenizer(*model->store);
-  std::string source = model->store->format() == "gguf"
-                           ? model->store->metadata().text("tokenizer.chat_template").value_or("")
-                           : hf_template(*model->store);
-  if (!source.empty()) {
+  if (std::string source = chat_template_text(*model->store); !source.empty()) {
     try {
       model->chat_template.emplace(std::move(source));
     } catch (const Error& e) {

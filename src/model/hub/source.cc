@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "model/hub/catalogue.h"
 #include "model/hub/hub.h"
 
 namespace strata::model {
@@ -14,7 +15,7 @@ constexpr size_t kMaxPathBytes = 1024;
 
 [[noreturn]] void bad_source(const std::string& text, std::string_view why) {
   fail(Code::invalid_argument,
-       "'{}' {}; a model comes from a path, https://HOST/FILE.gguf or HUB:OWNER/NAME[:FILE or "
+       "'{}' {}; a model comes from a path, a name of `strata pull --list`, https://HOST/FILE.gguf or HUB:OWNER/NAME[:FILE or "
        "quantisation], where HUB is one of {}", text, why, hub_names());
 }
 
@@ -51,6 +52,7 @@ PullSource parse_source(const std::string& text) {
   std::error_code ignored;
   if (std::filesystem::exists(text, ignored))
     return {.kind = PullSource::Kind::local, .location = text};
+  if (const std::string known = catalogue_source(text); !known.empty()) return parse_source(known);
   const size_t colon = text.find(':');
   const Hub* hub = colon == text.npos ? nullptr : find_hub(text.substr(0, colon));
   if (!hub) bad_source(text, "is neither a file that exists nor an address");

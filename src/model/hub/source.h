@@ -6,7 +6,8 @@
 namespace strata::model {
 
 /// "PATH", "http(s)://HOST/FILE.gguf", "HUB:OWNER/NAME" or "HUB:OWNER/NAME:CHOICE", where CHOICE is
-/// a file of the repository or a quantisation ("q4_k_m").
+/// a file of the repository or a quantisation ("q4_k_m"); or a name of the catalogue, with or
+/// without ":CHOICE".
 struct PullSource {
   enum class Kind { local, url, hub };
   Kind kind = Kind::local;
