@@ -21,7 +21,8 @@ void check_graph(const Store& store, const Hyper& hyper, Plan& plan) {
                                         hyper.arch, arch_names()));
     return;
   }
-  const graph::Graph g = build_graph(*arch, hyper, store);
+  const Weights weights(store, hyper);
+  const graph::Graph g = build_graph(*arch, hyper, weights);
   for (const graph::CacheSpec& c : g.caches)
     plan.kv_bytes_a_token += static_cast<size_t>(c.n_head_kv) * (c.d_k + c.d_v) * 2;
 }

@@ -17,10 +17,11 @@ struct GgufForm {
   std::vector<graph::StoredTensor> tensors = {};  // those of the store, or made from them
 };
 
-/// Keys that carry a Hugging Face folder's own files through GGUF; other programs ignore them. The
-/// second is the GGUF specification's.
+/// Keys that carry a Hugging Face folder's own files and names through GGUF; other programs ignore
+/// them. The second is the GGUF specification's.
 inline constexpr std::string_view kConfigKey = "strata.config.json";
 inline constexpr std::string_view kTokenizerKey = "tokenizer.huggingface.json";
+inline constexpr std::string_view kNamesKey = "strata.tensor_names";   // "ours=the file's"
 
 struct GgufFormOptions {
   bool tokenizer = true;

@@ -46,9 +46,12 @@ class Writer {
     put("attention.head_count_kv", h_.n_head_kv);
     put("attention.key_length", h_.d_head);
     put("attention.value_length", h_.d_head_v);
-    put_real("attention.layer_norm_rms_epsilon", h_.norm_eps);
+    put_real(h_.norm == Norm::layer ? "attention.layer_norm_epsilon"
+                                    : "attention.layer_norm_rms_epsilon",
+             h_.norm_eps);
     put("vocab_size", n_vocab);
     write_rope();
+    write_factors();
     if (h_.attn_softcap > 0) put_real("attn_logit_softcapping", h_.attn_softcap);
     if (h_.logit_softcap > 0) put_real("final_logit_softcapping", h_.logit_softcap);
     write_windows();
@@ -89,6 +92,19 @@ class Writer {
     if (r.attn_factor != 0) put_real("rope.scaling.attn_factor", r.attn_factor / standard);
   }
 
+  void write_factors() {
+    const Family* family = find_family(h_.arch);
+    const double usual = family->scaled_embedding ? std::sqrt(static_cast<float>(h_.d_model)) : 1;
+    if (h_.embed_scale != usual) put_real("embedding_scale", h_.embed_scale / usual);
+    if (h_.residual_scale != 1) put_real("residual_scale", h_.residual_scale);
+    const double logits = family->divides_logits ? 1 / h_.logit_scale : h_.logit_scale;
+    if (logits != family->logit_scale) put_real("logit_scale", logits);
+    if (h_.clip_qkv > 0) put_real("attention.clamp_kqv", h_.clip_qkv);
+    if (h_.alibi_bias_max > 0) put_real("attention.max_alibi_bias", h_.alibi_bias_max);
+    if (h_.parallel != family->parallel)
+      out_.values[key("use_parallel_residual")] = {h_.parallel};
+  }
+
   void write_windows() {
     for (int w : h_.window)
       if (w > 0) return put("attention.sliding_window", w);
@@ -106,6 +122,11 @@ void forget_form(Hyper& h, std::string_view arch) {
   h.arch = arch;
   h.name.clear();
   h.norm_offset = 0;
+  h.position_offset = 0;
+  h.qkv_by_group = h.transposed = h.normalised_head = false;
+  h.n_context = 0;   // a stretched model may be said to be as long as it was trained for
+  for (float* x : {&h.embed_scale, &h.residual_scale, &h.logit_scale, &h.norm_eps})
+    *x = static_cast<float>(std::round(double{*x} * 1e9));
   h.attn_scale = static_cast<float>(rounded(h.scale()));
   for (Rope* r : {&h.rope, &h.rope_local}) {
     r->interleaved = false;

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "model/convert/conventions.h"
 #include "model/convert/gguf_form.h"
 #include "model/convert/rows.h"
 #include "model/family.h"
@@ -43,6 +44,7 @@ class FromGguf {
     if (config.empty()) config = hf_config_text(gguf_, tied);
     hf_ = read_hyper_hf(HfConfig(config, "config.json"));
     form_.files["config.json"] = std::move(config);
+    read_names();
     if (auto text = m.text(kTokenizerKey)) form_.files["tokenizer.json"] = *text;
     if (auto text = m.text("tokenizer.chat_template")) form_.files["chat_template.jinja"] = *text;
     for (const StoredTensor& t : store_.tensors())
@@ -52,28 +54,40 @@ class FromGguf {
 
  private:
   void add(const StoredTensor& t) {
-    std::string name = hf_file_name(t.name, hf_.arch);
-    if (name.empty())
-      fail(Code::unimplemented, "{}: tensor '{}' has no name in Hugging Face's files of {} models",
-           store_.path(), t.name, hf_.arch);
     StoredTensor out = t;
-    const int heads = heads_of(t.name);
-    if (heads > 0 && gguf_.rope.interleaved && !hf_.rope.interleaved)
-      out = with_rows_halved(t, heads, gguf_.rope.d);
-    if (hf_.norm_offset != 0 && t.shape.size() == 1 && t.name.ends_with("norm.weight"))
+    if (hf_.norm_offset != 0 && is_gain(t))
       out = with_added(t, -hf_.norm_offset);
-    out.name = std::move(name);
+    else if (hf_.transposed && is_layer_matrix(t))
+      out = transposed(t);
+    else if (hf_.position_offset > 0 && t.name == "position_embd.weight")
+      out = with_zero_rows(t, hf_.position_offset);
+    else if (auto order = row_order(t, hf_, gguf_.rope.interleaved))
+      out = with_rows(t, inverse(*order));
+    out.name = name_of(t.name);
     form_.tensors.push_back(std::move(out));
   }
 
-  int heads_of(std::string_view name) const {
-    if (name.ends_with("attn_q.weight") || name.ends_with("attn_q.bias")) return gguf_.n_head;
-    if (name.ends_with("attn_k.weight") || name.ends_with("attn_k.bias")) return gguf_.n_head_kv;
-    return 0;
+  // The name that came along, else the usual one.
+  std::string name_of(const std::string& ours) {
+    if (const auto known = names_.find(ours); known != names_.end()) return known->second;
+    std::string name = hf_file_name(ours, hf_.arch);
+    if (name.empty())
+      fail(Code::unimplemented, "{}: tensor '{}' has no name in Hugging Face's files of {} models",
+           store_.path(), ours, hf_.arch);
+    return name;
+  }
+
+  void read_names() {
+    const Value::Strings* pairs = store_.metadata().strings(kNamesKey);
+    if (!pairs) return;
+    for (std::string_view pair : *pairs)
+      if (const size_t equals = pair.find('='); equals != pair.npos)
+        names_.emplace(pair.substr(0, equals), pair.substr(equals + 1));
   }
 
   const Store& store_;
   Hyper gguf_, hf_;
+  std::map<std::string, std::string> names_;   // ours, the file's
   HfForm form_;
 };
 

@@ -8,42 +8,72 @@ namespace strata::model {
 
 using graph::StoredTensor;
 
-StoredTensor with_rows(const StoredTensor& tensor, std::function<int64_t(int64_t)> from) {
+StoredTensor with_rows(const StoredTensor& tensor, std::vector<int64_t> order) {
   StoredTensor out = tensor;
   out.data = nullptr;
   const bool vector = tensor.shape.size() == 1;
-  const size_t row =
-      vector ? kernel::info(tensor.type).bytes : kernel::row_bytes(tensor.type, tensor.cols());
+  STRATA_CHECK(static_cast<int64_t>(order.size()) == (vector ? tensor.cols() : tensor.rows()));
   STRATA_CHECK(!vector || kernel::info(tensor.type).block == 1);
-  out.make = [&tensor, from = std::move(from), row, vector](int64_t begin, int64_t end,
-                                                            uint8_t* to) {
+  const size_t row = vector ? kernel::info(tensor.type).bytes
+                            : kernel::row_bytes(tensor.type, tensor.cols());
+  out.make = [&tensor, order = std::move(order), row, vector](int64_t begin, int64_t end,
+                                                             uint8_t* to) {
     std::vector<uint8_t> room;
     if (vector) {
       const uint8_t* all = graph::rows_of(tensor, 0, 1, room);
-      for (int64_t i = 0; i < tensor.cols(); ++i)
-        std::memcpy(to + i * row, all + from(i) * row, row);
+      for (size_t i = 0; i < order.size(); ++i) std::memcpy(to + i * row, all + order[i] * row, row);
       return;
     }
     for (int64_t r = begin; r < end; ++r, to += row)
-      std::memcpy(to, graph::rows_of(tensor, from(r), from(r) + 1, room), row);
+      std::memcpy(to, graph::rows_of(tensor, order[r], order[r] + 1, room), row);
   };
   return out;
 }
 
-StoredTensor with_rows_paired(const StoredTensor& tensor, int heads, int d) {
-  const int64_t rows = tensor.shape.front() / heads;
-  return with_rows(tensor, [rows, d](int64_t r) {
-    const int64_t head = r / rows * rows, i = r % rows;
-    return head + (i >= d ? i : i / 2 + i % 2 * (d / 2));
-  });
+std::vector<int64_t> inverse(const std::vector<int64_t>& order) {
+  std::vector<int64_t> out(order.size());
+  for (size_t i = 0; i < order.size(); ++i) out[order[i]] = static_cast<int64_t>(i);
+  return out;
 }
 
-StoredTensor with_rows_halved(const StoredTensor& tensor, int heads, int d) {
-  const int64_t rows = tensor.shape.front() / heads;
-  return with_rows(tensor, [rows, d](int64_t r) {
-    const int64_t head = r / rows * rows, i = r % rows;
-    return head + (i >= d ? i : i % (d / 2) * 2 + i / (d / 2));
-  });
+StoredTensor transposed(const StoredTensor& tensor) {
+  STRATA_CHECK(tensor.shape.size() == 2 && kernel::info(tensor.type).block == 1);
+  StoredTensor out = tensor;
+  std::swap(out.shape[0], out.shape[1]);
+  out.data = nullptr;
+  out.make = [&tensor, size = kernel::info(tensor.type).bytes](int64_t begin, int64_t end,
+                                                              uint8_t* to) {
+    const int64_t inputs = tensor.rows();
+    std::vector<uint8_t> room;
+    for (int64_t i = 0; i < inputs; ++i) {
+      const uint8_t* row = graph::rows_of(tensor, i, i + 1, room);
+      for (int64_t r = begin; r < end; ++r)
+        std::memcpy(to + ((r - begin) * inputs + i) * size, row + r * size, size);
+    }
+  };
+  return out;
+}
+
+StoredTensor without_rows(const StoredTensor& tensor, int64_t n) {
+  StoredTensor out = graph::slice_rows(tensor, n, tensor.rows());
+  out.name = tensor.name;
+  return out;
+}
+
+StoredTensor with_zero_rows(const StoredTensor& tensor, int64_t n) {
+  StoredTensor out = tensor;
+  const size_t row = kernel::row_bytes(tensor.type, tensor.cols());
+  out.shape[0] += n;
+  out.bytes += row * n;
+  out.data = nullptr;
+  out.make = [&tensor, n, row](int64_t begin, int64_t end, uint8_t* to) {
+    std::vector<uint8_t> room;
+    for (int64_t r = begin; r < end; ++r, to += row) {
+      if (r < n) std::memset(to, 0, row);
+      else std::memcpy(to, graph::rows_of(tensor, r - n, r - n + 1, room), row);
+    }
+  };
+  return out;
 }
 
 StoredTensor with_added(const StoredTensor& tensor, float offset) {

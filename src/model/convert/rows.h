@@ -1,21 +1,23 @@
-// Tensors that differ from a stored one by a rule for their rows.
+// Tensors that differ from a stored one by a rule for their rows or values.
 #pragma once
-#include <functional>
+#include <vector>
 
 #include "graph/weight.h"
 
 namespace strata::model {
 
-/// Row r of the result is row from(r) of `tensor`, a vector's element being a row; the type stays.
-/// `tensor` must outlive it.
-graph::StoredTensor with_rows(const graph::StoredTensor& tensor,
-                              std::function<int64_t(int64_t)> from);
+/// Row r of the result is row order[r] of `tensor`, a vector's element being a row; the type stays.
+/// `tensor` must outlive it, as in all that follow.
+graph::StoredTensor with_rows(const graph::StoredTensor& tensor, std::vector<int64_t> order);
+/// The order that undoes another.
+std::vector<int64_t> inverse(const std::vector<int64_t>& order);
 
-/// Rotated rows of each head as pairs: (i, i + d / 2) become (2i, 2i + 1), the first d of a head.
-graph::StoredTensor with_rows_paired(const graph::StoredTensor& tensor, int heads, int d);
-/// The reverse.
-graph::StoredTensor with_rows_halved(const graph::StoredTensor& tensor, int heads, int d);
-
+/// A matrix [inputs, outputs] as [outputs, inputs]. Requires a type of one element a block.
+graph::StoredTensor transposed(const graph::StoredTensor& tensor);
+/// Without its first rows.
+graph::StoredTensor without_rows(const graph::StoredTensor& tensor, int64_t n);
+/// With `n` rows of zeros before it.
+graph::StoredTensor with_zero_rows(const graph::StoredTensor& tensor, int64_t n);
 /// Every value plus `offset`, in F32.
 graph::StoredTensor with_added(const graph::StoredTensor& tensor, float offset);
 

@@ -1,0 +1,60 @@
+#include "model/convert/conventions.h"
+
+namespace strata::model {
+namespace {
+
+using graph::StoredTensor;
+
+/// Appends the rows of one head that begins at `first`; rotated ones as pairs where asked.
+void add_head(std::vector<int64_t>& order, int64_t first, int d_head, int d_pairs) {
+  for (int i = 0; i < d_head; ++i)
+    order.push_back(first + (i < d_pairs ? i / 2 + i % 2 * (d_pairs / 2) : i));
+}
+
+bool is(const StoredTensor& t, std::string_view name) {
+  const std::string_view stem = std::string_view(t.name).substr(0, t.name.rfind('.'));
+  return stem.ends_with(name) && stem.size() > name.size() &&
+         stem[stem.size() - name.size() - 1] == '.';
+}
+
+}  // namespace
+
+std::optional<std::vector<int64_t>> row_order(const StoredTensor& t, const Hyper& h,
+                                              bool pairs_in_gguf) {
+  const int d_pairs = pairs_in_gguf && !h.rope.interleaved ? h.rope.d : 0;
+  std::vector<int64_t> order;
+  const bool q = is(t, "attn_q"), k = is(t, "attn_k");
+  if (q || k) {
+    if (d_pairs == 0) return std::nullopt;
+    for (int i = 0; i < (q ? h.n_head : h.n_head_kv); ++i)
+      add_head(order, int64_t{i} * h.d_head, h.d_head, d_pairs);
+    return order;
+  }
+  if (!is(t, "attn_qkv") || (!h.qkv_by_group && d_pairs == 0)) return std::nullopt;
+  // The file: for each group its queries, key and value; or all queries, all keys, all values.
+  const int share = h.n_head / h.n_head_kv;
+  const int64_t group = int64_t{share} * h.d_head + h.d_head + h.d_head_v;
+  const int64_t keys = int64_t{h.n_head} * h.d_head, values = keys + int64_t{h.n_head_kv} * h.d_head;
+  for (int i = 0; i < h.n_head; ++i)
+    add_head(order, h.qkv_by_group ? i / share * group + i % share * h.d_head : int64_t{i} * h.d_head,
+             h.d_head, d_pairs);
+  for (int i = 0; i < h.n_head_kv; ++i)
+    add_head(order, h.qkv_by_group ? i * group + int64_t{share} * h.d_head
+                                   : keys + int64_t{i} * h.d_head,
+             h.d_head, d_pairs);
+  for (int i = 0; i < h.n_head_kv; ++i)
+    add_head(order, h.qkv_by_group ? i * group + int64_t{share + 1} * h.d_head
+                                   : values + int64_t{i} * h.d_head_v,
+             h.d_head_v, 0);
+  return order;
+}
+
+bool is_gain(const StoredTensor& t) {
+  return t.name.ends_with("norm.weight") && t.shape.size() == 1;
+}
+
+bool is_layer_matrix(const StoredTensor& t) {
+  return t.name.starts_with("blk.") && t.shape.size() == 2;
+}
+
+}  // namespace strata::model
