@@ -28,8 +28,6 @@ struct Rope {
   // longrope: angle i is divided by [i]; the long ones where more than the original context is used
   std::vector<float> short_factors = {}, long_factors = {};
   std::vector<float> freq_divisors = {};   // GGUF's rope_freqs.weight: angle i is divided by [i]
-
-  bool operator==(const Rope&) const = default;
 };
 
 /// Multi-head latent attention (arXiv:2405.04434 section 2.1): sizes of the latent, of a query
@@ -84,8 +82,6 @@ struct Hyper {
 
   float scale() const;                       // attn_scale or its default
   bool is_local(int layer) const { return window[layer] > 0; }
-
-  bool operator==(const Hyper&) const = default;
 };
 
 /// Largest values accepted, so that no product of them overflows.

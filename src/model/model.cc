@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "model/arch.h"
+#include "model/side_files.h"
 
 namespace strata::model {
 namespace {

@@ -36,8 +36,4 @@ int text_limit(const Model& model);
 /// make_tokenizer.
 std::shared_ptr<Model> load(const std::string& path);
 
-bool has_tokenizer(const Store& store);
-/// Empty if there is none.
-std::string chat_template_text(const Store& store);
-
 }  // namespace strata::model

@@ -6,7 +6,9 @@
 
 #include "base/error.h"
 #include "model/arch.h"
+#include "model/format/mapped_store.h"
 #include "model/model.h"
+#include "model/side_files.h"
 
 namespace strata::model {
 namespace {
@@ -53,7 +55,7 @@ void blocked(Plan& plan, F&& look) {
 Plan make_plan(const Store& store) {
   Plan plan;
   plan.path = store.path();
-  plan.container = store.container();
+  plan.container = container(store);
   plan.bytes = store.total_bytes();
   plan.types = sizes_by_type(store);
   for (const TypeSize& s : plan.types) plan.parameters += s.elements;

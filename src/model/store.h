@@ -13,17 +13,15 @@ namespace strata::model {
 /// A tensor in the file whose element type this build cannot compute with.
 struct UnsupportedTensor {
   std::string name, file_name;
-  std::string type;            // as the format calls it: "IQ2_XS", "I64"
-  std::vector<int64_t> shape;  // outermost first
+  std::string type;             // as the format calls it: "IQ2_XS", "I64"
+  std::vector<int64_t> shape;   // outermost first
 };
 
 /// Tensor names are ours (GGUF's) whatever the file calls them; the file's own name is kept beside.
 class Store : public graph::WeightSource {
  public:
-  /// Who named the tensors and the settings: "gguf" or "hf" (a folder with config.json).
+  /// "gguf" or "hf" (config.json + safetensors).
   virtual std::string_view format() const = 0;
-  /// What holds the weights: "gguf", "safetensors", "pytorch" ...
-  virtual std::string_view container() const { return format(); }
   virtual const std::string& path() const = 0;
   /// GGUF key-value pairs; empty for "hf", whose settings are in its side files.
   virtual const Metadata& metadata() const = 0;

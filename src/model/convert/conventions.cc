@@ -34,17 +34,20 @@ std::optional<std::vector<int64_t>> row_order(const StoredTensor& t, const Hyper
   // The file: for each group its queries, key and value; or all queries, all keys, all values.
   const int share = h.n_head / h.n_head_kv;
   const int64_t group = int64_t{share} * h.d_head + h.d_head + h.d_head_v;
-  const int64_t keys = int64_t{h.n_head} * h.d_head, values = keys + int64_t{h.n_head_kv} * h.d_head;
+  const int64_t keys = int64_t{h.n_head} * h.d_head,
+                values = keys + int64_t{h.n_head_kv} * h.d_head;
   for (int i = 0; i < h.n_head; ++i)
-    add_head(order, h.qkv_by_group ? i / share * group + i % share * h.d_head : int64_t{i} * h.d_head,
+    add_head(order,
+             h.qkv_by_group ? i / share * group + i % share * h.d_head : int64_t{i} * h.d_head,
              h.d_head, d_pairs);
   for (int i = 0; i < h.n_head_kv; ++i)
-    add_head(order, h.qkv_by_group ? i * group + int64_t{share} * h.d_head
-                                   : keys + int64_t{i} * h.d_head,
+    add_head(order,
+             h.qkv_by_group ? i * group + int64_t{share} * h.d_head : keys + int64_t{i} * h.d_head,
              h.d_head, d_pairs);
   for (int i = 0; i < h.n_head_kv; ++i)
-    add_head(order, h.qkv_by_group ? i * group + int64_t{share + 1} * h.d_head
-                                   : values + int64_t{i} * h.d_head_v,
+    add_head(order,
+             h.qkv_by_group ? i * group + int64_t{share + 1} * h.d_head
+                            : values + int64_t{i} * h.d_head_v,
              h.d_head_v, 0);
   return order;
 }

@@ -54,8 +54,8 @@ GgufForm gguf_form(const Store& store, const GgufFormOptions& options) {
   form.tensors = gguf_tensors(store, hyper);
   Value::Strings names;
   for (size_t i = 0; i < store.tensors().size(); ++i)
-    names.push_back(form.texts.emplace_back(
-        fmt::format("{}={}", store.tensors()[i].name, store.file_name(i))));
+    names.push_back(
+        form.texts.emplace_back(fmt::format("{}={}", store.tensors()[i].name, store.file_name(i))));
   form.metadata.values[std::string(kNamesKey)] = {std::move(names)};
   if (!settings.rope_freqs.empty())
     form.tensors.push_back(vector_tensor("rope_freqs.weight", std::move(settings.rope_freqs)));

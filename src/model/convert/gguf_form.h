@@ -21,7 +21,7 @@ struct GgufForm {
 /// them. The second is the GGUF specification's.
 inline constexpr std::string_view kConfigKey = "strata.config.json";
 inline constexpr std::string_view kTokenizerKey = "tokenizer.huggingface.json";
-inline constexpr std::string_view kNamesKey = "strata.tensor_names";   // "ours=the file's"
+inline constexpr std::string_view kNamesKey = "strata.tensor_names";  // "ours=the file's"
 
 struct GgufFormOptions {
   bool tokenizer = true;

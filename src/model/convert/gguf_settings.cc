@@ -1,5 +1,6 @@
 #include <cmath>
 #include <numbers>
+#include <tuple>
 
 #include "base/error.h"
 #include "model/convert/gguf_form.h"
@@ -101,8 +102,7 @@ class Writer {
     if (logits != family->logit_scale) put_real("logit_scale", logits);
     if (h_.clip_qkv > 0) put_real("attention.clamp_kqv", h_.clip_qkv);
     if (h_.alibi_bias_max > 0) put_real("attention.max_alibi_bias", h_.alibi_bias_max);
-    if (h_.parallel != family->parallel)
-      out_.values[key("use_parallel_residual")] = {h_.parallel};
+    if (h_.parallel != family->parallel) out_.values[key("use_parallel_residual")] = {h_.parallel};
   }
 
   void write_windows() {
@@ -124,7 +124,7 @@ void forget_form(Hyper& h, std::string_view arch) {
   h.norm_offset = 0;
   h.position_offset = 0;
   h.qkv_by_group = h.transposed = h.normalised_head = false;
-  h.n_context = 0;   // a stretched model may be said to be as long as it was trained for
+  h.n_context = 0;  // a stretched model may be said to be as long as it was trained for
   for (float* x : {&h.embed_scale, &h.residual_scale, &h.logit_scale, &h.norm_eps})
     *x = static_cast<float>(std::round(double{*x} * 1e9));
   h.attn_scale = static_cast<float>(rounded(h.scale()));
@@ -144,12 +144,30 @@ void forget_form(Hyper& h, std::string_view arch) {
   }
 }
 
+// Everything that the two formats have keys for, so that one that got lost is noticed.
+auto shape_of(const Hyper& h) {
+  return std::tie(h.n_layer, h.d_model, h.n_head, h.n_head_kv, h.d_head, h.d_head_v, h.d_ff,
+                  h.n_vocab, h.learned_positions, h.embedding_norm, h.final_norm, h.causal);
+}
+auto arithmetic_of(const Hyper& h) {
+  return std::tie(h.norm, h.norm_eps, h.act, h.window, h.no_rope, h.attn_scale, h.scaled_by_layer,
+                  h.attn_softcap, h.logit_softcap, h.embed_scale, h.residual_scale, h.logit_scale,
+                  h.clip_qkv, h.alibi_bias_max, h.alibi_scaled, h.parallel, h.residual_of_norm,
+                  h.norm_behind);
+}
+auto rope_of(const Rope& r) {
+  return std::tie(r.d, r.theta, r.scaling, r.factor, r.beta_fast, r.beta_slow, r.truncate,
+                  r.attn_factor, r.original_context, r.short_factors, r.long_factors,
+                  r.freq_divisors);
+}
+
 }  // namespace
 
 bool same_model(Hyper a, Hyper b) {
   forget_form(a, "");
   forget_form(b, "");
-  return a == b;
+  return shape_of(a) == shape_of(b) && arithmetic_of(a) == arithmetic_of(b) &&
+         rope_of(a.rope) == rope_of(b.rope) && rope_of(a.rope_local) == rope_of(b.rope_local);
 }
 
 GgufSettings gguf_settings(const Hyper& hyper, int64_t n_vocab) {

@@ -55,10 +55,8 @@ class FromGguf {
  private:
   void add(const StoredTensor& t) {
     StoredTensor out = t;
-    if (hf_.norm_offset != 0 && is_gain(t))
-      out = with_added(t, -hf_.norm_offset);
-    else if (hf_.transposed && is_layer_matrix(t))
-      out = transposed(t);
+    if (hf_.norm_offset != 0 && is_gain(t)) out = with_added(t, -hf_.norm_offset);
+    else if (hf_.transposed && is_layer_matrix(t)) out = transposed(t);
     else if (hf_.position_offset > 0 && t.name == "position_embd.weight")
       out = with_zero_rows(t, hf_.position_offset);
     else if (auto order = row_order(t, hf_, gguf_.rope.interleaved))
@@ -87,7 +85,7 @@ class FromGguf {
 
   const Store& store_;
   Hyper gguf_, hf_;
-  std::map<std::string, std::string> names_;   // ours, the file's
+  std::map<std::string, std::string> names_;  // ours, the file's
   HfForm form_;
 };
 

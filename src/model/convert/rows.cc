@@ -14,14 +14,15 @@ StoredTensor with_rows(const StoredTensor& tensor, std::vector<int64_t> order) {
   const bool vector = tensor.shape.size() == 1;
   STRATA_CHECK(static_cast<int64_t>(order.size()) == (vector ? tensor.cols() : tensor.rows()));
   STRATA_CHECK(!vector || kernel::info(tensor.type).block == 1);
-  const size_t row = vector ? kernel::info(tensor.type).bytes
-                            : kernel::row_bytes(tensor.type, tensor.cols());
+  const size_t row =
+      vector ? kernel::info(tensor.type).bytes : kernel::row_bytes(tensor.type, tensor.cols());
   out.make = [&tensor, order = std::move(order), row, vector](int64_t begin, int64_t end,
-                                                             uint8_t* to) {
+                                                              uint8_t* to) {
     std::vector<uint8_t> room;
     if (vector) {
       const uint8_t* all = graph::rows_of(tensor, 0, 1, room);
-      for (size_t i = 0; i < order.size(); ++i) std::memcpy(to + i * row, all + order[i] * row, row);
+      for (size_t i = 0; i < order.size(); ++i)
+        std::memcpy(to + i * row, all + order[i] * row, row);
       return;
     }
     for (int64_t r = begin; r < end; ++r, to += row)
@@ -42,7 +43,7 @@ StoredTensor transposed(const StoredTensor& tensor) {
   std::swap(out.shape[0], out.shape[1]);
   out.data = nullptr;
   out.make = [&tensor, size = kernel::info(tensor.type).bytes](int64_t begin, int64_t end,
-                                                              uint8_t* to) {
+                                                               uint8_t* to) {
     const int64_t inputs = tensor.rows();
     std::vector<uint8_t> room;
     for (int64_t i = 0; i < inputs; ++i) {

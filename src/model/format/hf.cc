@@ -16,6 +16,7 @@
 #include "model/format/hf_mxfp4.h"
 #include "model/format/hf_names.h"
 #include "model/format/mapped_store.h"
+#include "model/format/quantised.h"
 #include "model/format/safetensors.h"
 #include "model/format/weight_file.h"
 
@@ -103,6 +104,7 @@ class HfStore final : public MappedStore {
         weights.index ? read_shards(weights)
                       : read(*weights.format, folder ? in_folder(weights.name) : path);
     if (weights.format->to_hf) weights.format->to_hf(found);
+    resolve_quantised(found, config_, path);
     take(std::move(found));
     index();
   }
@@ -116,9 +118,9 @@ class HfStore final : public MappedStore {
 
   // Names and tied heads depend on the family; a folder without config.json can still be inspected.
   void read_config() {
-    const std::string text = read_file(in_folder("config.json"));
-    if (text.empty()) return;
-    const HfConfig config(text, in_folder("config.json"));
+    config_ = read_file(in_folder("config.json"));
+    if (config_.empty()) return;
+    const HfConfig config(config_, in_folder("config.json"));
     const Family* family = find_family_hf(config.model_type());
     if (!family) return;
     family_ = family->name;
@@ -176,6 +178,7 @@ class HfStore final : public MappedStore {
   }
 
   fs::path folder_;
+  std::string config_;
   std::string_view family_, container_;
   bool tied_ = false;
 };

@@ -66,4 +66,9 @@ void MappedStore::index() {
            printable(file_name(by_name_[i])));
 }
 
+std::string_view container(const Store& store) {
+  const auto* mapped = dynamic_cast<const MappedStore*>(&store);
+  return mapped ? mapped->container() : store.format();
+}
+
 }  // namespace strata::model

@@ -14,6 +14,8 @@ class MappedStore : public Store {
  public:
   explicit MappedStore(std::string path) : path_(std::move(path)) {}
 
+  /// What holds the weights: "gguf", "safetensors", "pytorch" ...
+  virtual std::string_view container() const { return format(); }
   const std::string& path() const override { return path_; }
   const Metadata& metadata() const override { return metadata_; }
   std::span<const graph::StoredTensor> tensors() const override { return tensors_; }
@@ -42,5 +44,8 @@ class MappedStore : public Store {
   std::vector<UnsupportedTensor> unsupported_;
   std::vector<uint32_t> by_name_;  // indices of tensors_, sorted by name
 };
+
+/// What holds the weights of a store: MappedStore::container, or its format.
+std::string_view container(const Store& store);
 
 }  // namespace strata::model

@@ -15,7 +15,8 @@ constexpr size_t kMaxPathBytes = 1024;
 
 [[noreturn]] void bad_source(const std::string& text, std::string_view why) {
   fail(Code::invalid_argument,
-       "'{}' {}; a model comes from a path, a name of `strata pull --list`, https://HOST/FILE.gguf or HUB:OWNER/NAME[:FILE or "
+       "'{}' {}; a model comes from a path, a name of `strata pull --list`, https://HOST/FILE.gguf "
+       "or HUB:OWNER/NAME[:FILE or "
        "quantisation], where HUB is one of {}", text, why, hub_names());
 }
 
