@@ -30,8 +30,6 @@ std::string hf_template(const Store& store) {
   return {};
 }
 
-}  // namespace
-
 std::optional<Pooling> gguf_pooling(const Model& model) {
   static constexpr Pooling kinds[] = {Pooling::none, Pooling::mean, Pooling::first, Pooling::last,
                                       Pooling::rank};
@@ -56,6 +54,7 @@ std::optional<Pooling> hf_pooling(const Store& store) {
 }
 
 }  // namespace
+
 bool has_tokenizer(const Store& store) {
   return store.metadata().has("tokenizer.ggml.model") || !store.side_file("tokenizer.json").empty();
 }

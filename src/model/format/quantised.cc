@@ -1,11 +1,12 @@
 #include "model/format/quantised.h"
 
+#include <nlohmann/json.hpp>
+
 #include <array>
 #include <cmath>
 #include <cstring>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "model/format/byte_reader.h"
@@ -18,10 +19,10 @@ using nlohmann::json;
 
 /// What quantization_config says.
 struct Settings {
-  std::string method;        // "gptq", "awq", "fp8", "compressed-tensors"
+  std::string method;  // "gptq", "awq", "fp8", "compressed-tensors"
   int bits = 4;
-  int zero_add = 1;          // GPTQ's first format stores zero points less one
-  int64_t block = 128;       // of block-scaled FP8
+  int zero_add = 1;     // GPTQ's first format stores zero points less one
+  int64_t block = 128;  // of block-scaled FP8
 };
 
 Settings read_settings(std::string_view text) {
@@ -50,7 +51,8 @@ float from_f8(uint8_t byte, bool e5m2) {
   const float sign = byte & 0x80 ? -1.0f : 1.0f;
   if (e5m2 ? exponent == 31 : (byte & 0x7f) == 0x7f)
     return e5m2 && mantissa == 0 ? sign * HUGE_VALF : NAN;
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), 1 - bias - mantissa_bits);
+  if (exponent == 0)
+    return sign * std::ldexp(static_cast<float>(mantissa), 1 - bias - mantissa_bits);
   return sign * std::ldexp(1.0f + std::ldexp(static_cast<float>(mantissa), -mantissa_bits),
                            exponent - bias);
 }
@@ -114,7 +116,8 @@ class Resolver {
     return it->second;
   }
   /// A matrix of a type, which the file maps.
-  const StoredTensor& part(const std::string& stem, std::string_view end, std::string_view element) {
+  const StoredTensor& part(const std::string& stem, std::string_view end,
+                           std::string_view element) {
     const FoundTensor* f = find(stem + std::string(end));
     if (!f) corrupt(stem, "{} is missing", end.substr(1));
     const bool floating = element == "float" && f->unsupported_type.empty();
@@ -147,8 +150,7 @@ class Resolver {
         cols % groups != 0)
       corrupt(stem, "qweight, qzeros and scales do not fit together");
     auto group_of = std::make_shared<std::vector<int32_t>>(cols);
-    for (int64_t c = 0; c < cols; ++c)
-      (*group_of)[c] = static_cast<int32_t>(c / (cols / groups));
+    for (int64_t c = 0; c < cols; ++c) (*group_of)[c] = static_cast<int32_t>(c / (cols / groups));
     if (!awq && find(stem + ".g_idx")) read_group_index(stem, groups, *group_of);
     const Packed q{codes.data, bits}, z{zeros.data, bits};
     const int add = awq ? 0 : settings_.zero_add;
