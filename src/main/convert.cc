@@ -52,7 +52,7 @@ void add(CLI::App& app) {
                             "  strata convert model.gguf FOLDER --type bf16\n"
                             "  strata convert model.gguf --layout");
   c->add_option("in", o->in, "model file, folder, or name of a pulled model")->required();
-  c->add_option("out", o->out, "NAME.gguf, or a folder that does not exist");
+  c->add_option("out,-o,--out", o->out, "NAME.gguf, or a folder that does not exist");
   c->add_option("--type", o->convert.type,
                 "of the matrices (default: as stored): " + model::type_mix_names());
   c->add_flag("--layout", o->layout,
