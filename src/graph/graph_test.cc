@@ -122,7 +122,7 @@ Graph build_plain(const FakeSource& s) {
   q = g.layer_norm(q, "head_norms", 1e-5f, 1);
   const Tensor k = g.heads(g.linear(y, "k"), kHeadsKv, kDim);
   const Tensor v = g.heads(g.linear(y, "v"), kHeadsKv, kDim);
-  x = g.add(x, g.linear(g.merge(g.attention(q, k, v, 0.25f, 0, 0)), "o"), 0.3f);
+  x = g.add(x, g.linear(g.merge(g.attention(q, k, v, {.scale = 0.25f})), "o"), 0.3f);
   const Tensor up = g.linear(g.layer_norm(x, "norm2", 1e-5f), "up");
   x = g.add(x, g.linear(g.activate(kernel::Act::relu2, up), "down"));
   g.output(g.scale(g.linear(g.layer_norm(g.select(x), "out_norm", 1e-5f), "head"), 0.25f));
