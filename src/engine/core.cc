@@ -198,7 +198,8 @@ const float* Core::run() {
   for (const Plan::Item& item : plan_.items) {
     const Sequence& s = *item.sequence;
     batch_.push_back(
-        {int64_t(tokens_.size()), item.n_token, item.first, s.blocks, item.n_logits});
+        {int64_t(tokens_.size()), item.n_token, item.first, s.blocks, item.n_logits,
+         s.state_slot, s.marks});
     auto first = s.tokens.begin() + item.first;
     tokens_.insert(tokens_.end(), first, first + item.n_token - item.n_draft);
     tokens_.insert(tokens_.end(), s.draft.begin(), s.draft.begin() + item.n_draft);
@@ -420,6 +421,11 @@ EngineStats Core::stats() const {
   s.kv_blocks_total = cache.total();
   s.kv_blocks_used = cache.used();
   s.kv_blocks_cached = cache.cached();
+  if (const StateSlots* states = cache.states()) {
+    s.state_slots_total = states->total();
+    s.state_slots_used = states->used();
+    s.state_slots_cached = states->cached();
+  }
   s.preemptions = scheduler_.preemptions();
   if (options_.tiers) s.tiers = options_.tiers->stats();
   return s;

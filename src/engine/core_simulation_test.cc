@@ -75,6 +75,7 @@ class World {
     ASSERT_TRUE(clients_.empty()) << "an accepted request never ended";
     ASSERT_EQ(core_.scheduler().cache().used(), 0) << "blocks leaked";
     const EngineStats s = core_.stats();
+    ASSERT_EQ(s.state_slots_used, 0) << "states leaked";
     ASSERT_EQ(s.requests_finished + s.requests_cancelled + s.requests_failed + s.requests_expired,
               uint64_t(n_request));
     totals.requests += uint64_t(n_request);
@@ -92,11 +93,13 @@ class World {
   FakeOptions fake() {
     const int tokens = pick(1, 200), logits = pick(1, tokens);
     return {.n_vocab = kVocab, .n_block = pick(12, 60), .max_tokens = tokens,
-            .max_logits = logits, .threads = 1};
+            .max_logits = logits, .threads = 1,
+            .n_state = pick(0, 1) * (logits + pick(0, 3) * pick(0, 10))};
   }
   CoreOptions options() {
     CoreOptions o;
     o.scheduler.n_block = executor_.n_block();
+    o.scheduler.n_state = executor_.n_state();
     o.scheduler.max_num_batched_tokens = executor_.max_tokens();
     o.scheduler.max_logits = executor_.max_logits();
     o.scheduler.max_num_seqs = pick(1, executor_.max_logits());

@@ -54,8 +54,18 @@ CoreOptions settle(EngineOptions& options, const StepExecutor& executor, TierSto
               most);
     options.max_num_seqs = most;
   }
+  if (const int states = executor.n_state(); states > 0) {
+    // A quarter is left for snapshots of prefixes, where memory is short.
+    const int sequences = std::max(1, states - (states + 3) / 4);
+    if (options.max_num_seqs > sequences) {
+      log::warn("max_num_seqs is cut from {} to {}: there is memory for {} recurrent states",
+                options.max_num_seqs, sequences, states);
+      options.max_num_seqs = sequences;
+    }
+  }
   at_least_one("num_scheduler_steps", options.num_scheduler_steps);
   return {.scheduler = {.n_block = executor.n_block(),
+                        .n_state = executor.n_state(),
                         .max_num_seqs = options.max_num_seqs,
                         .max_num_batched_tokens = options.max_num_batched_tokens,
                         .max_logits = executor.max_logits(),

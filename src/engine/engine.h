@@ -56,6 +56,8 @@ struct EngineStats {
   int running = 0, waiting = 0;     // sequences
   /// used: by sequences; cached: by the prefix tree alone, given up when room is needed.
   int64_t kv_blocks_total = 0, kv_blocks_used = 0, kv_blocks_cached = 0;
+  /// The same of recurrent states; cached: snapshots after blocks of the prefix tree.
+  int64_t state_slots_total = 0, state_slots_used = 0, state_slots_cached = 0;
   /// cached_tokens: the part of prompt_tokens that the prefix tree had. A prompt counts once.
   uint64_t steps = 0, prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
   uint64_t requests_finished = 0, requests_cancelled = 0, requests_failed = 0;

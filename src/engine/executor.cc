@@ -32,6 +32,48 @@ ThreadPool::Options pool_options(const EngineOptions& options) {
   return {.threads = threads, .cpus = place_threads(machine, threads)};
 }
 
+struct CacheWish {
+  int wanted = 0;            // positions of a sequence
+  int max_num_seqs = 0;
+  size_t bytes = 0;          // 0: to choose
+  size_t free = 0;           // what the weights leave
+};
+
+struct CacheSizes {
+  int64_t kv_blocks = 0, state_slots = 0;
+};
+
+// Blocks and state slots share one budget. A sequence's state has the same size whatever its
+// length, so states come first, within half of it where a model keeps both.
+CacheSizes divide_cache(const graph::Footprint& f, const CacheWish& w) {
+  // Without keys and values a block is an id: these limit what the prefix tree can remember.
+  constexpr int64_t kFreeBlocksMax = 1 << 16;
+  const auto sequences = static_cast<size_t>(w.max_num_seqs);
+  const auto blocks = static_cast<size_t>(blocks_for(w.wanted));
+  size_t bytes = w.bytes;
+  if (bytes == 0) {
+    // All sequences at full length, within a quarter of what the weights leave free.
+    const size_t full = (f.kv_block * blocks + 2 * f.state_slot) * sequences;
+    const size_t least = f.kv_block * static_cast<size_t>(blocks_for(std::min(w.wanted, 2048)));
+    bytes = std::max(std::min(full, w.free / 4), least + 2 * f.state_slot);
+  }
+  CacheSizes sizes;
+  if (f.state_slot > 0) {
+    // As many again as sequences for the snapshots of prefixes; the least is one of each.
+    const size_t share = f.kv_block > 0 ? bytes / 2 : bytes;
+    const size_t slots = std::clamp<size_t>(share / f.state_slot, 2, 2 * sequences + 2);
+    sizes.state_slots = static_cast<int64_t>(slots);
+    bytes -= std::min(bytes, slots * f.state_slot);
+  }
+  sizes.kv_blocks =
+      f.kv_block > 0
+          ? static_cast<int64_t>(bytes / f.kv_block)
+          : std::max(static_cast<int64_t>(blocks),
+                     std::min(static_cast<int64_t>(blocks * sequences), kFreeBlocksMax));
+  sizes.kv_blocks = std::max<int64_t>(1, sizes.kv_blocks);
+  return sizes;
+}
+
 }  // namespace
 
 std::string layout_path(const model::Model& model) {
@@ -82,30 +124,28 @@ GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options)
                             wanted, most),
                 {}, "max_model_len");
   }
-  size_t bytes = options.kv_bytes;
-  if (bytes == 0) {
-    // All sequences at full length, within a quarter of what the weights leave free.
-    const size_t full = f.kv_block * static_cast<size_t>(blocks_for(wanted)) *
-                        static_cast<size_t>(options.max_num_seqs);
-    const size_t free = available > fixed ? available - fixed : 0;
-    const size_t least = f.kv_block * static_cast<size_t>(blocks_for(std::min(wanted, 2048)));
-    bytes = std::max(std::min(full, free / 4), least);
-  }
-  e.kv_blocks = std::max<int64_t>(1, static_cast<int64_t>(bytes / f.kv_block));
+  const CacheSizes cache = divide_cache(f, {.wanted = wanted,
+                                            .max_num_seqs = options.max_num_seqs,
+                                            .bytes = options.kv_bytes,
+                                            .free = available > fixed ? available - fixed : 0});
+  e.kv_blocks = cache.kv_blocks;
+  e.state_slots = cache.state_slots;
   if (positions(e.kv_blocks) < wanted) {
     if (options.max_model_len > 0) {
       throw Error(Code::resource_exhausted,
                   fmt::format("max_model_len {} needs {} bytes of KV cache, --kv-cache-bytes or "
                               "free memory give {}",
-                              wanted, f.kv_block * blocks_for(wanted), bytes),
+                              wanted, f.kv_block * blocks_for(wanted),
+                              f.kv_block * static_cast<size_t>(e.kv_blocks)),
                   {}, "max_model_len");
     }
     wanted = static_cast<int>(positions(e.kv_blocks));
     log::info("context cut from {} to {} tokens: that is what {} bytes of KV cache hold", context,
-              wanted, bytes);
+              wanted, f.kv_block * static_cast<size_t>(e.kv_blocks));
   }
   options.max_model_len = wanted;
-  options.kv_bytes = static_cast<size_t>(e.kv_blocks) * f.kv_block;
+  options.kv_bytes = static_cast<size_t>(e.kv_blocks) * f.kv_block +
+                     static_cast<size_t>(e.state_slots) * f.state_slot;
   executor_ = std::make_unique<graph::Executor>(std::move(graph), pool_, e);
   slices_.reserve(static_cast<size_t>(options.max_num_seqs));
 }
@@ -117,7 +157,9 @@ const float* GraphExecutor::run(const StepBatch& batch) {
                        .n_token = s.n_token,
                        .n_past = s.n_past,
                        .blocks = s.blocks.data(),
-                       .n_logits = s.n_logits});
+                       .n_logits = s.n_logits,
+                       .state = s.state,
+                       .marks = s.marks});
   }
   return executor_->run({.tokens = batch.tokens, .sequences = slices_});
 }

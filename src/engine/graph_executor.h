@@ -22,8 +22,10 @@ class GraphExecutor : public StepExecutor {
   void write_block(int32_t block, const uint8_t* bytes) override {
     executor_->write_block(block, bytes);
   }
+  void copy_state(int32_t from, int32_t to) override { executor_->copy_state(from, to); }
   int n_vocab() const override { return static_cast<int>(executor_->n_vocab()); }
   int n_block() const override { return static_cast<int>(executor_->options().kv_blocks); }
+  int n_state() const override { return static_cast<int>(executor_->options().state_slots); }
   int max_tokens() const override { return executor_->options().max_tokens; }
   int max_logits() const override { return executor_->options().max_outputs; }
   ThreadPool& pool() override { return pool_; }

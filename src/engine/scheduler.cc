@@ -28,7 +28,8 @@ bool scores(const Sequence& s) { return s.score_prompt && s.n_past < s.n_prompt;
 }  // namespace
 
 Scheduler::Scheduler(const SchedulerOptions& options, BlockIo& io, TierStore* tiers)
-    : options_(options), cache_(options.n_block, options.prefix_caching, io, tiers) {
+    : options_(options), cache_(options.n_block, options.prefix_caching, io, tiers, options.n_state) {
+  STRATA_CHECK(options.n_state == 0 || options.n_state >= options.max_num_seqs);
   STRATA_CHECK(options.max_num_seqs > 0);
   STRATA_CHECK(options.max_num_seqs <= options.max_num_batched_tokens);
   STRATA_CHECK(options.max_num_seqs <= options.max_logits);
@@ -75,6 +76,7 @@ bool Scheduler::repeat(Plan& plan) {
   for (Plan::Item& item : plan.items) {
     STRATA_CHECK(grow(*item.sequence, 1));
     item.first = item.sequence->n_past;
+    add_snapshots(*item.sequence, 1);
     plan.load.add(1, item.first);
   }
   plan.decode_load = plan.load;
@@ -103,6 +105,7 @@ void Scheduler::add_drafts(Plan& plan) {
                       options_.max_num_batched_tokens - plan.n_token,
                       options_.max_logits - plan.n_logits});
     if (n > 0 && growth(s, 1 + n) > cache_.available() - cache_.total() / kReserve) n = 0;
+    if (n > 0) n = add_checkpoints(s, n);
     s.draft.resize(std::max(n, 0));
     if (n <= 0) continue;
     STRATA_CHECK(grow(s, 1 + n));
@@ -170,6 +173,7 @@ bool Scheduler::admit(Sequence& s, Plan& plan) {
   copy_lead(s);
   const int n = chunk(s, plan);
   if (n == 0) return give_up();   // one token is left, and no row of logits for it
+  if (cache_.states()) s.state_slot = cache_.take_state(s.blocks);
   STRATA_CHECK(grow(s, n));
   if (s.n_cached < 0) s.n_cached = s.n_past;
   waiting_.erase(s);
@@ -191,7 +195,7 @@ void Scheduler::match_prefix(Sequence& s) {
 
 /// A block that shares but its first tokens is copied.
 void Scheduler::copy_lead(Sequence& s) {
-  if (scores(s)) return;
+  if (scores(s) || cache_.states()) return;   // a state cannot be cut to a part of a block
   std::span<const Token> tokens(s.tokens.data(), s.tokens.size() - 1);
   auto partial = cache_.match_partial(tokens.subspan(s.n_past), s.salt, s.blocks);
   if (partial.block < 0) return;
@@ -276,6 +280,7 @@ Sequence* Scheduler::victim() const {
 void Scheduler::preempt(Sequence& s) {
   erase_sorted(running_, s);
   cache_.preempt(s.blocks);
+  drop_state(s);
   s.draft.clear();
   s.n_past = s.n_committed = 0;
   s.state = Sequence::State::waiting;
@@ -288,6 +293,7 @@ void Scheduler::put(Sequence& s, int n_token, Plan& plan) {
   Plan::Item item{&s, s.n_past, n_token, 0, 0, n_token == s.n_left()};
   item.n_logits = scores(s) ? n_token : item.samples ? 1 : 0;
   s.planned = true;
+  add_snapshots(s, n_token);
   plan.items.push_back(item);
   plan.n_token += item.n_token;
   plan.n_logits += item.n_logits;
@@ -298,12 +304,68 @@ void Scheduler::computed(const Plan& plan) {
   for (const Plan::Item& item : plan.items) {
     service_.charge(item.sequence->tenant, item.n_token);
     advance(*item.sequence, item.first + item.n_token - item.n_draft);
+    keep_snapshots(item);
   }
 }
 
 void Scheduler::verified(Sequence& s, int n) {
   STRATA_CHECK(n >= 0 && n <= static_cast<int>(s.draft.size()) && n < s.n_left());
   advance(s, s.n_past + n);
+  if (!cache_.states()) return;
+  // The state after the accepted tokens is a checkpoint's, unless all were accepted.
+  if (n < static_cast<int>(s.marks.size())) std::swap(s.state_slot, s.marks[n].slot);
+  for (const graph::StateMark& mark : s.marks) cache_.give_state(mark.slot);
+  n_mark_ -= static_cast<int>(s.marks.size());
+  s.marks.clear();
+}
+
+/// Slots that marks may still take, without those of which sequences may be in need.
+int Scheduler::spare_marks() const {
+  return options_.n_state - options_.max_num_seqs - n_mark_;
+}
+
+/// The step that computes `n_token` more tokens leaves snapshots on its way.
+void Scheduler::add_snapshots(Sequence& s, int n_token) {
+  if (!cache_.states() || !options_.prefix_caching) return;
+  const int wanted = (s.n_prompt - 1) / kBlock;   // where the same prompt would go on
+  for (int b = s.n_past / kBlock + 1; b * kBlock <= s.n_past + n_token; ++b) {
+    if (b != wanted && b % kSnapshotBlocks != 0) continue;
+    const int32_t slot = spare_marks() > 0 ? cache_.take_snapshot() : -1;
+    if (slot < 0) return;
+    s.marks.push_back({b * kBlock - s.n_past, slot});
+    ++n_mark_;
+  }
+}
+
+/// A state before each of `n` drafted tokens, to fall back to. Returns for how many there is room.
+int Scheduler::add_checkpoints(Sequence& s, int n) {
+  if (!cache_.states()) return n;
+  for (int i = 0; i < n; ++i) {
+    const int32_t slot = spare_marks() > 0 ? cache_.take_checkpoint() : -1;
+    if (slot < 0) return i;
+    s.marks.push_back({1 + i, slot});
+    ++n_mark_;
+  }
+  return n;
+}
+
+/// The snapshots of a computed step; checkpoints stay until the drafts are verified.
+void Scheduler::keep_snapshots(const Plan::Item& item) {
+  Sequence& s = *item.sequence;
+  const size_t n = s.marks.size() - static_cast<size_t>(cache_.states() ? item.n_draft : 0);
+  for (size_t i = 0; i < n; ++i)
+    cache_.keep_state(s.blocks[(item.first + s.marks[i].n_token) / kBlock - 1], s.marks[i].slot);
+  n_mark_ -= static_cast<int>(n);
+  s.marks.erase(s.marks.begin(), s.marks.begin() + static_cast<std::ptrdiff_t>(n));
+}
+
+void Scheduler::drop_state(Sequence& s) {
+  if (s.state_slot < 0) return;
+  cache_.give_state(s.state_slot);
+  s.state_slot = -1;
+  for (const graph::StateMark& mark : s.marks) cache_.give_state(mark.slot);
+  n_mark_ -= static_cast<int>(s.marks.size());
+  s.marks.clear();
 }
 
 /// Full blocks enter the prefix tree.
@@ -327,6 +389,7 @@ void Scheduler::fork(Sequence& from, Sequence& to) {
   to.n_committed = from.n_committed;
   to.blocks.assign(from.blocks.begin(), from.blocks.end());
   for (int32_t block : to.blocks) cache_.retain(block);
+  if (cache_.states()) to.state_slot = cache_.fork_state(from.state_slot);
   to.state = Sequence::State::running;
   insert_sorted(running_, to);
   service_.enter(to.tenant);
@@ -345,6 +408,7 @@ void Scheduler::remove(Sequence& s) {
   changed_ = true;
   s.state = Sequence::State::idle;
   cache_.release(s.blocks);
+  drop_state(s);
   s.n_past = s.n_committed = 0;
 }
 

@@ -20,6 +20,7 @@ namespace strata::engine {
 
 struct SchedulerOptions {
   int n_block = 0;
+  int n_state = 0;                    // slots of recurrent state, at least max_num_seqs; 0: none
   int max_num_seqs = 256;             // running at once; at most max_num_batched_tokens, max_logits
   int max_num_batched_tokens = 512;   // token budget of a step
   int max_logits = 512;               // logits rows of a step
@@ -49,6 +50,9 @@ class Scheduler {
  public:
   /// One block in so many is left free by admission, for what already runs to grow into.
   static constexpr int kReserve = 64;
+  /// A snapshot of the recurrent state is kept after so many blocks, and after the last full block of
+  /// a prompt.
+  static constexpr int kSnapshotBlocks = 16;
   /// Prompt tokens that a step takes whatever the target says, so that prompts get on.
   static constexpr int kChunkMin = 16;
   /// Share of the target that a step is planned to take: predictions err, and machines slow down.
@@ -108,6 +112,11 @@ class Scheduler {
   Sequence* victim() const;
   void preempt(Sequence& sequence);
   void put(Sequence& sequence, int n_token, Plan& plan);
+  int spare_marks() const;
+  void add_snapshots(Sequence& sequence, int n_token);
+  int add_checkpoints(Sequence& sequence, int n);
+  void keep_snapshots(const Plan::Item& item);
+  void drop_state(Sequence& sequence);
   int seats() const;
 
   SchedulerOptions options_;
@@ -118,6 +127,7 @@ class Scheduler {
   WaitingQueue waiting_;
   std::vector<Sequence*> prompts_;   // of the step being planned, least served tenant first
   bool changed_ = true;              // since the last plan: who runs is not who was planned
+  int n_mark_ = 0;                   // slots that are marks of running sequences
   uint64_t preemptions_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "graph/state_mark.h"
 
 namespace strata::engine {
 
@@ -33,6 +34,8 @@ struct Sequence {
   int n_cached = -1;             // of the prompt, found in the prefix tree; -1: not admitted yet
   int n_committed = 0;           // leading blocks known to the prefix tree
   std::vector<int32_t> blocks;   // block table
+  int32_t state_slot = -1;       // of its recurrent state, which is that after n_past tokens
+  std::vector<graph::StateMark> marks;   // of the step: snapshots, then checkpoints of drafts
 
   int n_tokens() const { return static_cast<int>(tokens.size()); }
   int n_left() const { return n_tokens() - n_past; }

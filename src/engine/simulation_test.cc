@@ -26,6 +26,7 @@ struct SimRequest {
 
 struct Blocks : FakeKv, BlockIo {
   using FakeKv::FakeKv, FakeKv::write;
+  void copy_state(int32_t from, int32_t to) override { FakeKv::copy_state(from, to); }
   void copy_block(int32_t from, int32_t to) override { copy(from, to); }
   size_t block_bytes() const override { return kBytes; }
   void read_block(int32_t block, uint8_t* out) const override { read(block, out); }
@@ -40,7 +41,9 @@ class Simulation {
     options_.max_logits = pick(1, options_.max_num_batched_tokens);
     options_.max_num_seqs = pick(1, options_.max_logits);
     options_.prefix_caching = pick(0, 4) > 0;
-    kv_.emplace(options_.n_block);
+    // Every second model keeps a recurrent state, with more or less room for snapshots.
+    if (pick(0, 1)) options_.n_state = options_.max_num_seqs + pick(0, 3) * pick(0, 10);
+    kv_.emplace(options_.n_block, options_.n_state);
     scheduler_.emplace(options_, *kv_);
     cancel_rate_ = pick(0, 3) == 0 ? 20 : 0;
     for (int i = 0, n = pick(1, 6); i < n; ++i) {
@@ -61,6 +64,9 @@ class Simulation {
     }
     EXPECT_TRUE(scheduler_->idle());
     EXPECT_EQ(scheduler_->cache().used(), 0);
+    if (const StateSlots* states = scheduler_->cache().states()) {
+      EXPECT_EQ(states->used(), 0);
+    }
     EXPECT_EQ(ended_, accepted_);
   }
 
@@ -125,7 +131,8 @@ class Simulation {
     std::vector<StepSequence> batch;
     for (const Plan::Item& item : plan_.items) {
       const Sequence& s = *item.sequence;
-      batch.push_back({int64_t(tokens.size()), item.n_token, item.first, s.blocks, item.n_logits});
+      batch.push_back({int64_t(tokens.size()), item.n_token, item.first, s.blocks, item.n_logits,
+                       s.state_slot, s.marks});
       tokens.insert(tokens.end(), s.tokens.begin() + item.first,
                     s.tokens.begin() + item.first + item.n_token);
     }

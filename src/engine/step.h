@@ -7,8 +7,11 @@
 #include "base/threads.h"
 #include "engine/kv/block_io.h"
 #include "engine/request.h"
+#include "graph/state_mark.h"
 
 namespace strata::engine {
+
+using graph::StateMark;
 
 /// What one sequence contributes to a step: the tokens at positions [n_past, n_past + n_token).
 struct StepSequence {
@@ -17,6 +20,9 @@ struct StepSequence {
   int n_past = 0;                     // positions already in the cache
   std::span<const int32_t> blocks;    // covers n_past + n_token positions, kernel::kKvBlock a block
   int n_logits = 0;                   // last rows whose logits are wanted: 0, 1 or n_token
+  int32_t state = -1;                 // slot of its recurrent state, read and written; -1: none.
+                                      // With n_past 0 it begins as zeros.
+  std::span<const StateMark> marks{}; // ascending in n_token, each 1 to n_token
 };
 
 struct StepBatch {
@@ -33,6 +39,8 @@ class StepExecutor : public BlockIo {
 
   virtual int n_vocab() const = 0;
   virtual int n_block() const = 0;      // blocks of the KV pool, ids 0 .. n_block - 1
+  /// Slots of recurrent state, ids 0 .. n_state - 1; 0 if the model keeps none.
+  virtual int n_state() const = 0;
   virtual int max_tokens() const = 0;   // most tokens of one run
   virtual int max_logits() const = 0;   // most logits rows of one run
   virtual ThreadPool& pool() = 0;       // idle between runs: the sampler uses it

@@ -40,6 +40,15 @@ kernel::KvLayout layout_of(const CacheSpec& spec, kernel::KvType type) {
           .latent = spec.latent};
 }
 
+// Each node's part of a slot begins on a cache line, so that threads never share one.
+int64_t state_part(const StateSpec& spec) { return (spec.floats + 15) / 16 * 16; }
+
+int64_t state_stride(const Graph& g) {
+  int64_t floats = 0;
+  for (const StateSpec& spec : g.states) floats += state_part(spec);
+  return floats;
+}
+
 Footprint footprint_of(const Graph& g, const MemoryPlan& plan, int threads,
                        const ExecutorOptions& options) {
   Footprint f;
@@ -48,6 +57,7 @@ Footprint footprint_of(const Graph& g, const MemoryPlan& plan, int threads,
                   expert_room_bytes(g, options.max_tokens, threads);
   for (const CacheSpec& spec : g.caches)
     f.kv_block += layout_of(spec, options.kv_type).block_bytes();
+  f.state_slot = static_cast<size_t>(state_stride(g)) * sizeof(float);
   return f;
 }
 
@@ -64,6 +74,7 @@ int64_t scratch_floats(const Graph& g) {
   for (const Value& v : g.values) widest = std::max(widest, v.width());
   int64_t floats = widest * kernel::kTileTokens;
   for (const Node& node : g.nodes) {
+    floats = std::max(floats, recurrent_scratch_floats(node));
     if (node.op != Op::head_linear) continue;
     for (int w : node.weights)
       floats = std::max(floats, head_linear_floats(g.weights[w].tensor->cols()));
@@ -92,6 +103,11 @@ Execute execute_of(Op op) {
     case Op::select: return execute_select;
     case Op::pool: return execute_pool;
     case Op::quantise: return execute_quantise;
+    case Op::gated_norm: return execute_gated_norm;
+    case Op::conv1d: return execute_conv1d;
+    case Op::selective_scan: return execute_selective_scan;
+    case Op::ssd_scan: return execute_ssd_scan;
+    case Op::delta_rule: return execute_delta_rule;
   }
   STRATA_CHECK(false);
 }
@@ -103,19 +119,22 @@ struct Executor::Impl {
         weights(graph, pool, {.layout_file = o.layout_file, .node_of_thread = o.node_of_thread,
                               .interleave = o.interleave, .binder = o.binder}),
         sizes(footprint_of(graph, plan, p.size(), o)) {
-    const size_t needed = sizes.total(options.kv_blocks), available = memory_available();
+    if (graph.states.empty()) options.state_slots = 0;
+    const size_t needed = sizes.total(options.kv_blocks, options.state_slots);
+    const size_t available = memory_available();
     if (needed > available) {
       throw Error(
           Code::resource_exhausted,
           fmt::format("not enough memory: the model needs {} bytes (weights {}, activations "
-                      "{}, {} KV blocks of {}), {} are available; choose a smaller model, "
-                      "context or --kv-cache-bytes",
+                      "{}, {} KV blocks of {}, {} states of {}), {} are available; choose a "
+                      "smaller model, context or --kv-cache-bytes",
                       needed, sizes.weights, sizes.activations, options.kv_blocks, sizes.kv_block,
-                      available));
+                      options.state_slots, sizes.state_slot, available));
     }
     vectors = Arena(vector_bytes(graph));
     shared = Memory(std::max<size_t>(plan.shared_bytes, 64));
     kv = Memory(std::max<size_t>(sizes.kv_block * options.kv_blocks, 64));
+    states = Memory(std::max<size_t>(sizes.state_slot * options.state_slots, 64));
     // Any thread may attend any head: on several nodes the cache lies on all of them.
     if (options.interleave || !options.node_of_thread.empty()) {
       NumaBinder& binder = options.binder ? *options.binder : system_binder();
@@ -126,6 +145,8 @@ struct Executor::Impl {
     load_weights();
     log::info("weights: {}; KV cache: {} blocks, {} bytes, {}", weights.describe(),
               options.kv_blocks, kv.size(), pages_text(kv.pages()));
+    if (options.state_slots > 0)
+      log::info("recurrent states: {} of {} bytes", options.state_slots, sizes.state_slot);
   }
 
   void prepare_run() {
@@ -134,6 +155,8 @@ struct Executor::Impl {
     run.pool = &pool;
     run.threads = threads;
     run.deterministic = options.deterministic;
+    run.states = reinterpret_cast<float*>(states.data());
+    run.state_stride = state_stride(graph);
     const auto tokens = static_cast<size_t>(options.max_tokens);
     run.experts = make_expert_room(graph, options.max_tokens, threads);
     run.position.resize(tokens);
@@ -184,6 +207,44 @@ struct Executor::Impl {
     step.vectors = {gain, weight.bias ? load_vector(*weight.bias) : nullptr};
     step.norm_width = graph.values[step.node->in[0]].d;
     step.norm_shared = weight.tensor->elements() == step.norm_width;
+  }
+
+  // The stored [rows][cols] as [cols][rows]: channels lie side by side.
+  float* load_transposed(const StoredTensor& tensor, int64_t cols) {
+    float* out = load_vector(tensor);
+    const int64_t rows = tensor.elements() / cols;
+    const std::vector<float> stored(out, out + rows * cols);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < cols; ++c) out[c * rows + r] = stored[r * cols + c];
+    return out;
+  }
+
+  void load_convolution(Step& step, const Weight& weight) {
+    const Node& node = *step.node;
+    float* taps = load_transposed(*weight.tensor, node.taps);
+    const int64_t channels = weight.tensor->elements() / node.taps;
+    int64_t begin = 0;
+    for (const ChannelFactor& f : node.factors) {
+      for (int64_t row = 0; row < node.taps; ++row) {
+        float* part = taps + row * channels + begin;
+        kernel::scale(part, f.factor, f.count, part);
+      }
+      begin += f.count;
+    }
+    step.vectors = {taps, weight.bias ? load_vector(*weight.bias) : nullptr};
+  }
+
+  void load_operands(Step& step) {
+    const Node& node = *step.node;
+    for (size_t i = 0; i < node.weights.size(); ++i) {
+      const Weight& weight = graph.weights[node.weights[i]];
+      if (weight.matrix) add_matrix(step, node.weights[i]);
+      else if (is_norm(node.op)) load_norm(step, weight);
+      else if (node.op == Op::conv1d) load_convolution(step, weight);
+      else if (node.op == Op::selective_scan && i == 0)
+        step.vectors = {load_transposed(*weight.tensor, graph.values[node.in[2]].width())};
+      else step.vectors.push_back(load_vector(*weight.tensor));
+    }
   }
 
   void add_matrix(Step& step, int index) {
@@ -253,12 +314,10 @@ struct Executor::Impl {
       for (int v : node.in) step.in.push_back(buffer(v));
       for (int v : node.out) step.out.push_back(buffer(v));
       if (node.residual != kNone) step.residual = buffer(node.residual);
-      if (node.op != Op::embed) {
-        for (int w : node.weights) {
-          if (graph.weights[w].matrix) add_matrix(step, w);
-          else if (is_norm(node.op)) load_norm(step, graph.weights[w]);
-          else step.vectors.push_back(load_vector(*graph.weights[w].tensor));
-        }
+      if (node.op != Op::embed) load_operands(step);
+      if (node.state != kNone) {
+        for (int before = 0; before < node.state; ++before)
+          step.state_offset += state_part(graph.states[before]);
       }
       if (node.op == Op::experts) {
         step.counter = counters;
@@ -348,6 +407,7 @@ struct Executor::Impl {
     run.output_token.clear();
     for (const SequenceSlice& seq : batch.sequences) {
       STRATA_CHECK(seq.first_token + seq.n_token <= run.n_tokens && seq.n_logits <= seq.n_token);
+      STRATA_CHECK(graph.states.empty() || (seq.state >= 0 && seq.state < options.state_slots));
       for (int i = 0; i < seq.n_token; ++i) {
         const int64_t row = seq.first_token + i;
         const int position = seq.n_past + i;
@@ -387,7 +447,7 @@ struct Executor::Impl {
   PackedWeights weights;
   Footprint sizes;
   Arena vectors;
-  Memory shared, kv;
+  Memory shared, kv, states;
   std::vector<Memory> private_memory;
   std::vector<Step> steps;
   Run run;
@@ -445,6 +505,12 @@ void Executor::write_block(int32_t block, const uint8_t* in) {
   }
 }
 
+void Executor::copy_state(int32_t from, int32_t to) {
+  const int64_t stride = impl_->run.state_stride;
+  std::memcpy(impl_->run.states + stride * to, impl_->run.states + stride * from,
+              static_cast<size_t>(stride) * sizeof(float));
+}
+
 int64_t Executor::n_vocab() const { return impl_->graph.values[impl_->graph.output()].width(); }
 const Graph& Executor::graph() const { return impl_->graph; }
 const ExecutorOptions& Executor::options() const { return impl_->options; }
@@ -461,6 +527,10 @@ double Executor::step_weight_bytes() const {
     }
   }
   return total;
+}
+
+double Executor::step_state_bytes() const {
+  return 2 * static_cast<double>(impl_->sizes.state_slot);
 }
 
 double Executor::step_kv_bytes(int64_t depth) const {

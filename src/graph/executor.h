@@ -1,4 +1,4 @@
-// Runs a compiled graph on ragged batches over a paged KV cache.
+// Runs a compiled graph on ragged batches over a paged KV cache and slots of recurrent state.
 #pragma once
 #include <memory>
 #include <span>
@@ -7,6 +7,7 @@
 #include "base/numa.h"
 #include "base/threads.h"
 #include "graph/graph.h"
+#include "graph/state_mark.h"
 #include "kernel/attention.h"
 
 namespace strata::graph {
@@ -19,6 +20,9 @@ struct SequenceSlice {
   int n_past = 0;
   const int32_t* blocks = nullptr;   // covers n_past + n_token positions
   int n_logits = 0;                  // how many of its last rows need logits
+  int32_t state = -1;                // slot of its recurrent state; -1 if the model has none.
+                                     // With n_past 0 it begins as zeros, whatever the slot held.
+  std::span<const StateMark> marks{};   // ascending in n_token, 1 to n_token
 };
 
 struct Batch {
@@ -31,6 +35,7 @@ struct ExecutorOptions {
   int max_outputs = 256;                           // rows with logits
   int max_sequences = 256;
   int64_t kv_blocks = 0;                           // kernel::kKvBlock positions each
+  int64_t state_slots = 0;                         // recurrent states; unused if the graph has none
   kernel::KvType kv_type = kernel::KvType::f16;
   bool exact = false;                              // activations in float32
   bool deterministic = false;                      // a sequence's logits depend on no other one
@@ -45,7 +50,10 @@ struct ExecutorOptions {
 struct Footprint {
   size_t weights = 0, activations = 0;
   size_t kv_block = 0;                             // one block of all layers
-  size_t total(int64_t kv_blocks) const { return weights + activations + kv_block * kv_blocks; }
+  size_t state_slot = 0;                           // one sequence's state of all layers
+  size_t total(int64_t kv_blocks, int64_t state_slots) const {
+    return weights + activations + kv_block * kv_blocks + state_slot * state_slots;
+  }
 };
 
 class Executor {
@@ -67,6 +75,8 @@ class Executor {
   /// One block of every layer, one after the other: Footprint::kv_block bytes.
   void read_block(int32_t block, uint8_t* out) const;
   void write_block(int32_t block, const uint8_t* bytes);
+  /// Copies a whole slot (prefix hit, fork).
+  void copy_state(int32_t from, int32_t to);
 
   /// From now on, or no longer: the time of each node of graph(), waiting for the others included.
   void profile(bool on);
@@ -79,6 +89,8 @@ class Executor {
   /// Bytes of packed weights that a decode step reads, and KV bytes it reads at a depth.
   double step_weight_bytes() const;
   double step_kv_bytes(int64_t depth) const;
+  /// State bytes that a token of one sequence reads and writes.
+  double step_state_bytes() const;
   ThreadPool& pool() const;
 
  private:

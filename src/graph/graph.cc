@@ -13,8 +13,9 @@ std::string_view name(Op op) {
   static constexpr std::string_view names[] = {
       "embed",       "rms_norm",   "layer_norm", "linear", "linear_glu", "rope",  "experts",
       "head_linear", "latent_row", "attention",  "glu",    "activate",   "add",   "scale",
-      "clamp",       "softcap",    "select",     "pool",   "quantise"};
-  static_assert(std::size(names) == static_cast<size_t>(Op::quantise) + 1);
+      "clamp",       "softcap",    "select",     "pool",   "quantise",
+      "gated_norm",  "conv1d",     "selective_scan", "ssd_scan", "delta_rule"};
+  static_assert(std::size(names) == static_cast<size_t>(Op::delta_rule) + 1);
   return names[static_cast<int>(op)];
 }
 
@@ -50,7 +51,8 @@ Tensor Graph::emit(Node node, Value out) {
 }
 
 int Graph::vector_weight(std::string_view weight, int64_t n) {
-  const StoredTensor& tensor = require(*source_, std::string(weight) + ".weight");
+  const StoredTensor* bare = source_->find(weight);   // "ssm_a" of the formats has no suffix
+  const StoredTensor& tensor = bare ? *bare : require(*source_, std::string(weight) + ".weight");
   if (tensor.elements() != n) misshapen(tensor, fmt::format("{} elements", n));
   weights.push_back({.tensor = &tensor});
   return static_cast<int>(weights.size()) - 1;
@@ -263,6 +265,11 @@ Tensor Graph::pool(Tensor x, Pool kind) {
   Node node{.op = Op::pool, .in = {x.value}};
   node.pool = kind;
   return emit(std::move(node), {.rows = Rows::outputs, .d = values[x.value].width()});
+}
+
+int Graph::add_state(int64_t floats) {
+  states.push_back({floats});
+  return static_cast<int>(states.size()) - 1;
 }
 
 int Graph::add_rope(RopeSpec spec) {

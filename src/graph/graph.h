@@ -5,6 +5,7 @@
 #pragma once
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,6 +40,11 @@ enum class Op : uint8_t {
   select,     // rows whose logits are wanted
   pool,       // all rows of a sequence -> one: the mean, the first or the last
   quantise,   // int8 records of a value, for the linears that read it
+  gated_norm, // rms_norm(a * silu(b)) or rms_norm(a) * silu(b), over d of every head
+  conv1d,     // act(causal depthwise convolution); its state is the last rows of the input
+  selective_scan,   // Mamba: a matrix of fading factors
+  ssd_scan,         // Mamba-2: one fading factor a head
+  delta_rule,       // gated delta net: fading, and what is known already is not written again
 };
 std::string_view name(Op op);
 
@@ -78,6 +84,20 @@ struct AttentionOptions {
                                 // softmax and carries no value; empty: none. arXiv:2309.17453
 };
 
+/// Heads of a recurrence: n_group of keys (Mamba-2: groups of B and C) serve n_head of values.
+struct RecurrentHeads {
+  int n_head = 0, n_group = 1;
+  int d_k = 0, d_v = 0;
+  bool tiled = false;           // head h reads group h % n_group, else h / (n_head / n_group)
+  float step_min = 0, step_max = std::numeric_limits<float>::infinity();   // Mamba-2: of softplus
+};
+
+/// A constant factor of `count` consecutive channels.
+struct ChannelFactor {
+  int64_t count = 0;
+  float factor = 1;
+};
+
 struct Node {
   Op op;
   std::vector<int> in{}, out{}; // indices into Graph::values
@@ -98,6 +118,11 @@ struct Node {
   int q_norm = kNone, k_norm = kNone, sinks = kNone;
   int experts = kNone;          // index into Graph::expert_blocks
   bool records_inside = false;  // experts, head_linear: make records of what they multiply
+  bool gate_first = false;              // gated_norm
+  int taps = 0;                         // conv1d
+  std::vector<ChannelFactor> factors{}; // conv1d: part of its weights once loaded
+  int state = kNone;                    // recurrent ops: index into Graph::states
+  RecurrentHeads recurrent{};           // ssd_scan, delta_rule; gated_norm: d_v is normalised
 };
 
 /// A gated unit among several: down(act(gate x) * up x).
@@ -135,6 +160,11 @@ struct CacheSpec {
   int n_head_kv = 0, d_k = 0, d_v = 0, window = 0;
   bool latent = false;          // values are the first d_v of each key: only keys are stored
   bool operator==(const CacheSpec&) const = default;
+};
+
+/// What one recurrent node keeps of a sequence, whatever its length.
+struct StateSpec {
+  int64_t floats = 0;
 };
 
 struct Tensor {
@@ -202,6 +232,21 @@ class Graph {
   Tensor select(Tensor x);
   /// A row for each sequence, of which all tokens come in one step and one output is wanted.
   Tensor pool(Tensor x, Pool kind);
+  /// The gain has d values for all heads alike, or heads * d.
+  Tensor gated_norm(Tensor x, Tensor gate, std::string_view weight, float eps, bool gate_first);
+  // Recurrent operations. A name that has no ".weight" in files is given as it is there.
+  /// `factors`: of the input, by channels.
+  Tensor conv1d(Tensor x, std::string_view weight, int taps, kernel::Act act,
+                std::vector<ChannelFactor> factors = {});
+  /// x, dt [T, channels], dt before softplus; b, c [T, d_state].
+  Tensor selective_scan(Tensor x, Tensor dt, Tensor b, Tensor c, std::string_view a,
+                        std::string_view d);
+  /// xbc: values, then B, then C; dt [T, n_head] before dt_bias and softplus.
+  Tensor ssd_scan(Tensor xbc, Tensor dt, std::string_view a, std::string_view d,
+                  std::string_view dt_bias, const RecurrentHeads& heads);
+  /// qkv: queries, keys, values; the step is softplus(alpha + dt_bias), the rate sigmoid(beta).
+  Tensor delta_rule(Tensor qkv, Tensor alpha, Tensor beta, std::string_view a,
+                    std::string_view dt_bias, const RecurrentHeads& heads);
   int add_rope(RopeSpec spec);
   void output(Tensor logits) { output_ = logits.value; }
   void layer(int index) { layer_ = index; }   // label of the nodes that follow
@@ -219,6 +264,7 @@ class Graph {
   std::vector<RopeSpec> ropes;
   std::vector<CacheSpec> caches;
   std::vector<ExpertBlock> expert_blocks;
+  std::vector<StateSpec> states;
 
   /// Nodes that read a value (residual included), in order.
   std::vector<int> readers(int value) const;
@@ -244,6 +290,7 @@ class Graph {
   Tensor head_linear(Tensor x, const std::vector<int>& matrices, int rope);
   std::vector<int> latent_matrices(std::string_view prefix, const LatentShape& shape, bool keys);
   void gate_and_up(ExpertBlock& block, std::string_view prefix, int64_t cols);
+  int add_state(int64_t floats);
 
   const WeightSource* source_;
   std::shared_ptr<std::deque<StoredTensor>> slices_ = std::make_shared<std::deque<StoredTensor>>();

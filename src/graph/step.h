@@ -75,6 +75,8 @@ struct Run {
   std::vector<WorkCursor> cursors;              // by linear step and thread
   std::vector<std::atomic<int>> next;           // work counters, as many as a node needs
   ExpertRoom experts;
+  float* states = nullptr;                      // [slots][state_stride]
+  int64_t state_stride = 0;                     // floats
 
   int64_t rows(Rows r) const { return r == Rows::tokens ? n_tokens : n_outputs; }
   bool privately(Rows r) const { return graph::privately(rows(r)); }
@@ -108,6 +110,8 @@ struct Step {
   uint8_t* cache = nullptr;
   int work = 0;                                 // index into Run::attention
   int counter = 0;                              // the node's first one in Run::next
+  // recurrent nodes
+  int64_t state_offset = 0;                     // of the node's part of a slot
 };
 
 /// Floats of each thread's scratch: a tile of rows of the widest normalised value, or gate and up.
@@ -143,6 +147,13 @@ void execute_add(const Step&, Run&, int);
 void execute_softcap(const Step&, Run&, int);
 void execute_select(const Step&, Run&, int);
 void execute_pool(const Step&, Run&, int);
+void execute_gated_norm(const Step&, Run&, int);
+void execute_conv1d(const Step&, Run&, int);
+void execute_selective_scan(const Step&, Run&, int);
+void execute_ssd_scan(const Step&, Run&, int);
+void execute_delta_rule(const Step&, Run&, int);
+/// Scratch that a recurrent node needs, a thread.
+int64_t recurrent_scratch_floats(const Node& node);
 
 /// Fills run.attention's tasks for the batch in `run`.
 void plan_attention(Run& run);

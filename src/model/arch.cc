@@ -241,7 +241,9 @@ Graph build_graph(const Arch& arch, const Hyper& h, const graph::WeightSource& s
   }
   g.layer(graph::kNone);
   if (logits) x = g.select(x);
-  if (h.final_norm) x = norm(g, h, x, "output_norm");
+  // LFM2's files call the final norm by the embedding's name.
+  const bool lfm2 = !g.has("output_norm") && !h.embedding_norm && g.has("token_embd_norm");
+  if (h.final_norm) x = norm(g, h, x, lfm2 ? "token_embd_norm" : "output_norm");
   g.output(logits ? head(g, h, x) : pooled(g, h, x, options.pooling));
   return g;
 }

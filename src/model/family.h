@@ -46,6 +46,7 @@ struct Family {
   double norm_eps = 1e-6;
   bool tied = false;                    // tie_word_embeddings
   kernel::Act act = kernel::Act::silu;
+  bool attention = true;                // false: no layer attends; GGUF gives 0 heads, 0 d_ff
   bool mha = false;                     // a key/value head for each head, whatever the file says
   bool parallel = false;                // use_parallel_residual, or always
   bool encoder = false;                 // tokens see each other; pooled instead of predicted

@@ -1,5 +1,6 @@
 // Hyper-parameters, read uniformly from GGUF metadata or config.json.
 #pragma once
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,36 @@ enum class Norm { rms, layer };
 /// How the rows of a sequence become one vector; rank: scores; none: logits for every row.
 enum class Pooling { none, mean, first, last, rank };
 
+/// What a layer that keeps a state is: Mamba's selective scan, Mamba-2's state space dual, a gated
+/// delta net, LFM2's short convolution.
+enum class StateKind { none, selective, dual, delta, convolution };
+
+/// Layers that keep a state of fixed size instead of keys and values. Sizes are called as GGUF's
+/// "ssm." keys call them.
+struct StateSpace {
+  StateKind kind = StateKind::none;
+  int d_conv = 0;              // taps of the causal convolution
+  int d_inner = 0;             // channels: all value heads together
+  int d_state = 0;             // states a channel; width of a key head
+  int n_group = 1;             // groups of B and C (Mamba-2); key heads (delta net)
+  int n_head = 1;              // value heads
+  int dt_rank = 0;             // Mamba: rank of the time step
+  float dt_min = 0;            // limits of Mamba-2's time step
+  float dt_max = std::numeric_limits<float>::infinity();
+  bool gate_first = true;      // Mamba-2: its norm follows the gate
+  bool tiled = false;          // value head h reads key head h % n_group, else h / (heads a group)
+  std::vector<bool> layers;    // by layer: is it one
+  int d_head() const { return d_inner / n_head; }
+};
+
+/// Falcon-H1's constant factors. Source: arXiv:2507.22448 section 3.2.2.
+struct Multipliers {
+  float attention_in = 1, attention_out = 1;
+  float ssm_in = 1, ssm_out = 1;
+  float ssm[5] = {1, 1, 1, 1, 1};   // of z, x, B, C, dt
+  float gate = 1, down = 1;
+};
+
 struct Hyper {
   std::string arch;            // Family::name, which is GGUF's general.architecture
   std::string name;            // for people; may be empty
@@ -79,15 +110,19 @@ struct Hyper {
   bool transposed = false;     // layers' matrices lie as [inputs, outputs]
   bool turned_experts = false; // stacked as [inputs, outputs], gate and up alternating
   bool normalised_head = false;              // rows of the head are scaled to length 1
+  StateSpace ssm;
+  Multipliers multiply;
 
   float scale() const;                       // attn_scale or its default
   bool is_local(int layer) const { return window[layer] > 0; }
+  bool is_recurrent(int layer) const { return !ssm.layers.empty() && ssm.layers[layer]; }
 };
 
 /// Largest values accepted, so that no product of them overflows.
 namespace hyper_max {
 inline constexpr int64_t kLayers = 4096, kWidth = 1 << 22, kHeads = 1 << 14, kHeadDim = 1 << 14,
-                         kExperts = 1 << 14, kVocab = 1 << 26, kContext = 1 << 30;
+                         kExperts = 1 << 14, kVocab = 1 << 26, kContext = 1 << 30,
+                         kTaps = 64, kState = 1 << 14;
 }
 
 /// Errors: data_loss / invalid_argument naming the missing or impossible key; unimplemented naming

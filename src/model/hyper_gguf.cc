@@ -31,6 +31,18 @@ class Keys {
              k);
     return checked(k, values->front(), min, max);
   }
+  /// One value, or one a layer with 0 for layers that do not attend.
+  std::optional<int> head_count_kv() const {
+    const std::string k = key("attention.head_count_kv");
+    auto values = metadata_.integers(k);
+    if (!values) return std::nullopt;
+    std::erase(*values, 0);
+    for (int64_t v : *values)
+      if (v != values->front())
+        fail(Code::unimplemented, "'{}' differs between layers, which this build does not support",
+             k);
+    return values->empty() ? 1 : checked(k, values->front(), 1, kHeads);
+  }
   int required(std::string_view tail, int64_t max) const {
     if (auto value = integer(tail, 1, max)) return *value;
     fail(Code::data_loss, "metadata key '{}' is missing", key(tail));
@@ -167,9 +179,9 @@ Hyper read_hyper_gguf(const Metadata& metadata, int64_t n_vocab_rows,
   h.n_layer = keys.required("block_count", kLayers);
   read_experts_gguf(metadata, *family, h);
   h.d_model = keys.required("embedding_length", kWidth);
-  h.d_ff = keys.required("feed_forward_length", kWidth);
-  h.n_head = keys.required("attention.head_count", kHeads);
-  h.n_head_kv = keys.integer("attention.head_count_kv", 1, kHeads).value_or(h.n_head);
+  h.d_ff = family->attention ? keys.required("feed_forward_length", kWidth) : 1;
+  h.n_head = family->attention ? keys.required("attention.head_count", kHeads) : 1;
+  h.n_head_kv = family->attention ? keys.head_count_kv().value_or(h.n_head) : 1;
   h.n_context = keys.required("context_length", kContext);
   const int d_head_default = h.d_model / h.n_head;
   h.d_head = checked(keys.key("attention.key_length"),

@@ -128,7 +128,8 @@ Weights::Weights(const Store& store, const Hyper& hyper) : store_(store) {
       const int64_t k = hyper.d_head, v = hyper.d_head_v, groups = hyper.n_head_kv;
       stack(layer + "attn_q_norm", suffix, hyper.n_head);
       stack(layer + "attn_k_norm", suffix, hyper.n_head_kv);
-      if (find(layer + "attn_qkv" + suffix)) {
+      if (hyper.ssm.kind != StateKind::none) split_state(hyper, i, suffix);
+      if (!hyper.is_recurrent(i) && find(layer + "attn_qkv" + suffix)) {
         if (hyper.qkv_by_group)
           split(layer + "attn_qkv", suffix, {{"attn_q", q}, {"attn_k", k}, {"attn_v", v}}, groups);
         else
@@ -232,6 +233,66 @@ void Weights::stack(const std::string& name, const std::string& suffix, int n) {
       std::memcpy(out, graph::rows_of(*parts[r], 0, 1, room), parts[r]->bytes);
   };
   add(std::move(whole));
+}
+
+void Weights::split_state(const Hyper& hyper, int index, const std::string& suffix) {
+  const StateSpace& s = hyper.ssm;
+  const std::string layer = "blk." + std::to_string(index) + ".";
+  const int64_t inner = s.d_inner, bc = int64_t{s.n_group} * s.d_state, d = hyper.d_model;
+  const auto has = [&](std::string_view name) { return find(layer + std::string(name) + suffix); };
+  if (s.kind == StateKind::selective) {
+    if (has("ssm_in")) split(layer + "ssm_in", suffix, {{"ssm_in_x", inner}, {"ssm_in_z", inner}}, 1);
+    if (has("ssm_x"))
+      split(layer + "ssm_x", suffix,
+            {{"ssm_x_dt", s.dt_rank}, {"ssm_x_b", s.d_state}, {"ssm_x_c", s.d_state}}, 1);
+  } else if (s.kind == StateKind::dual && has("ssm_in")) {
+    split(layer + "ssm_in", suffix,
+          {{"ssm_in_z", inner}, {"ssm_in_xbc", inner + 2 * bc}, {"ssm_in_dt", s.n_head}}, 1);
+  } else if (s.kind == StateKind::convolution && has("shortconv.in_proj")) {
+    split(layer + "shortconv.in_proj", suffix,
+          {{"b", d}, {"c", d}, {"x", d}}, 1);
+  } else if (s.kind == StateKind::delta && hyper.is_recurrent(index)) {
+    split_delta_net(hyper, layer, suffix);
+  } else if (s.kind == StateKind::delta && has("attn_q")) {
+    split(layer + "attn_q", suffix, {{"attn_q", hyper.d_head}, {"attn_gate", hyper.d_head}},
+          hyper.n_head);
+  }
+}
+
+void Weights::split_delta_net(const Hyper& hyper, const std::string& layer,
+                              const std::string& suffix) {
+  const StateSpace& s = hyper.ssm;
+  const int64_t heads = s.n_head / s.n_group, d_k = s.d_state, v = heads * s.d_head();
+  if (find(layer + "ssm_ba" + suffix))
+    split(layer + "ssm_ba", suffix, {{"ssm_beta", heads}, {"ssm_alpha", heads}}, s.n_group);
+  if (!find(layer + "ssm_in" + suffix)) return;
+  split(layer + "ssm_in", suffix,
+        {{"ssm_in_q", d_k}, {"ssm_in_k", d_k}, {"ssm_in_v", v}, {"attn_gate", v}}, s.n_group);
+  // The convolution takes queries, keys and values as one.
+  std::vector<const Tensor*> parts;
+  Tensor all = *find(layer + "ssm_in_q" + suffix);
+  all.name = layer + "attn_qkv" + suffix;
+  all.data = nullptr;
+  all.shape[0] = 0;
+  all.bytes = 0;
+  for (const char* name : {"ssm_in_q", "ssm_in_k", "ssm_in_v"}) {
+    parts.push_back(find(layer + name + suffix));
+    all.shape[0] += parts.back()->shape[0];
+    all.bytes += parts.back()->bytes;
+  }
+  all.make = [parts](int64_t begin, int64_t end, uint8_t* out) {
+    std::vector<uint8_t> room;
+    for (const Tensor* part : parts) {
+      const int64_t n = part->rows(), b = std::clamp<int64_t>(begin, 0, n);
+      const int64_t e = std::clamp<int64_t>(end, 0, n);
+      const size_t bytes = row_bytes(*part) * (e - b);
+      if (e > b) std::memcpy(out, graph::rows_of(*part, b, e, room), bytes);
+      out += bytes;
+      begin -= n;
+      end -= n;
+    }
+  };
+  add(std::move(all));
 }
 
 // Source: the NormHead of the publisher's code: every row of the head has length 1.

@@ -19,6 +19,14 @@ namespace strata::model {
 ///   ffn_up   -> ffn_gate, ffn_up         if it has 2 d_ff rows and there is no ffn_gate
 ///   ffn_gate_up_exps -> ffn_gate_exps, ffn_up_exps   if alternating (Hyper::turned_experts), and
 ///                       turned as ffn_down_exps is
+/// and in layers that keep a state
+///   ssm_in -> ssm_in_x, ssm_in_z                  Mamba
+///   ssm_x -> ssm_x_dt, ssm_x_b, ssm_x_c           Mamba
+///   ssm_in -> ssm_in_z, ssm_in_xbc, ssm_in_dt     Mamba-2
+///   ssm_in -> attn_qkv, attn_gate                 delta net, by key head
+///   ssm_ba -> ssm_beta, ssm_alpha                 delta net, by key head
+///   attn_q -> attn_q, attn_gate                   attention layers of such models, by head
+///   shortconv.in_proj -> shortconv.b, .c, .x
 /// A head whose rows are to have length 1 (Hyper::normalised_head) is made so.
 class Weights : public graph::WeightSource {
  public:
@@ -37,6 +45,8 @@ class Weights : public graph::WeightSource {
              std::initializer_list<std::pair<std::string_view, int64_t>> parts, int64_t groups);
   void stack(const std::string& name, const std::string& suffix, int n);
   void turn_experts(const std::string& layer);
+  void split_state(const Hyper& hyper, int index, const std::string& suffix);
+  void split_delta_net(const Hyper& hyper, const std::string& layer, const std::string& suffix);
   void normalise_head();
   const Tensor& add(Tensor tensor);
 

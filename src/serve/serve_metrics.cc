@@ -32,6 +32,12 @@ ServeMetrics::ServeMetrics(const Backend& backend, const std::string& model_name
                               {model_[0], {"state", "used"}})),
       kv_cached_(metrics_.gauge("strata:kv_blocks", "KV blocks by state.",
                                 {model_[0], {"state", "cached"}})),
+      state_total_(metrics_.gauge("strata:state_slots", "Slots of recurrent state.",
+                                  {model_[0], {"state", "total"}})),
+      state_used_(metrics_.gauge("strata:state_slots", "Slots of recurrent state.",
+                                 {model_[0], {"state", "used"}})),
+      state_cached_(metrics_.gauge("strata:state_slots", "Slots of recurrent state.",
+                                   {model_[0], {"state", "cached"}})),
       prompt_tokens_(metrics_.counter("vllm:prompt_tokens_total", "Prompt tokens.", model_)),
       generated_tokens_(
           metrics_.counter("vllm:generation_tokens_total", "Generated tokens.", model_)),
@@ -97,6 +103,9 @@ void ServeMetrics::update() {
   kv_total_.set(total);
   kv_used_.set(static_cast<double>(s.kv_blocks_used));
   kv_cached_.set(static_cast<double>(s.kv_blocks_cached));
+  state_total_.set(static_cast<double>(s.state_slots_total));
+  state_used_.set(static_cast<double>(s.state_slots_used));
+  state_cached_.set(static_cast<double>(s.state_slots_cached));
   follow(prompt_tokens_, s.prompt_tokens);
   follow(generated_tokens_, s.generated_tokens);
   follow(prefix_queries_, s.prompt_tokens);

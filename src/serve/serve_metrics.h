@@ -29,6 +29,7 @@ class ServeMetrics {
   const Labels model_;
   Metrics metrics_;
   Gauge running_, waiting_, kv_usage_, kv_total_, kv_used_, kv_cached_;
+  Gauge state_total_, state_used_, state_cached_;
   Counter prompt_tokens_, generated_tokens_, prefix_queries_, prefix_hits_, preemptions_;
   Counter draft_tokens_, accepted_tokens_, step_seconds_, compute_seconds_, steps_;
   Histogram first_token_, inter_token_, e2e_, request_prompt_, request_generated_;

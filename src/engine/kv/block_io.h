@@ -1,4 +1,4 @@
-// The memory behind block ids, which only the executor knows.
+// The memory behind the ids of blocks and of slots of recurrent state, which only the executor knows.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +14,8 @@ class BlockIo {
   virtual size_t block_bytes() const = 0;
   virtual void read_block(int32_t block, uint8_t* out) const = 0;
   virtual void write_block(int32_t block, const uint8_t* bytes) = 0;
+  /// Makes the content of slot `to` that of `from`, in all layers.
+  virtual void copy_state(int32_t from, int32_t to) = 0;
 };
 
 }  // namespace strata::engine

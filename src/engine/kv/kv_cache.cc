@@ -4,8 +4,10 @@
 
 namespace strata::engine {
 
-KvCache::KvCache(int n_block, bool prefix_caching, BlockIo& io, TierStore* tiers)
-    : pool_(n_block), io_(&io), tiers_(prefix_caching ? tiers : nullptr), uses_(n_block, 0) {
+KvCache::KvCache(int n_block, bool prefix_caching, BlockIo& io, TierStore* tiers, int n_state)
+    : pool_(n_block), io_(&io), tiers_(prefix_caching && n_state == 0 ? tiers : nullptr),
+      uses_(n_block, 0) {
+  if (n_state > 0) states_.emplace(n_state, n_block);
   if (prefix_caching) tree_.emplace(n_block);
   if (tiers_) keys_.resize(n_block);
 }
@@ -16,6 +18,7 @@ int32_t KvCache::allocate() {
     if (evicted >= 0) {
       if (tiers_ && uses_[evicted] >= kUsesKept)
         tiers_->keep(keys_[evicted], tree_->tokens(evicted), evicted);
+      if (states_) states_->drop(evicted);
       pool_.release(evicted);
     }
   }
@@ -71,9 +74,37 @@ void KvCache::match(std::span<const Token> tokens, uint64_t salt, std::vector<in
       table.push_back(block);
       used_again(block);
     } else if (!tiers_ || !bring_back(full, salt, table)) {
-      return;
+      break;
     }
   }
+  while (states_ && !table.empty() && !states_->has(table.back())) {
+    release(table.back());
+    table.pop_back();
+  }
+}
+
+int32_t KvCache::take_state(const std::vector<int32_t>& table) {
+  const int32_t snapshot = table.empty() ? -1 : states_->find(table.back());
+  STRATA_CHECK(table.empty() || snapshot >= 0);
+  const int32_t slot = states_->take();
+  STRATA_CHECK(slot >= 0);
+  // The snapshot itself, if nothing else could be given up.
+  if (snapshot >= 0 && snapshot != slot) io_->copy_state(snapshot, slot);
+  return slot;
+}
+
+int32_t KvCache::fork_state(int32_t slot) {
+  const int32_t copy = states_->take();
+  STRATA_CHECK(copy >= 0);
+  io_->copy_state(slot, copy);
+  return copy;
+}
+
+void KvCache::keep_state(int32_t block, int32_t slot) {
+  if (in_tree(block))
+    states_->attach(block, slot);
+  else
+    states_->give(slot);
 }
 
 /// From memory into a block of the pool, as if it had been computed.

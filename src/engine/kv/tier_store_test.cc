@@ -24,6 +24,7 @@ constexpr size_t kBytes = 3000;
 
 /// Block b holds bytes that follow from `content[b]`.
 struct Pool : BlockIo {
+  void copy_state(int32_t, int32_t) override {}
   explicit Pool(int n) : blocks(n, std::vector<uint8_t>(kBytes)) {}
   void copy_block(int32_t from, int32_t to) override { blocks[to] = blocks[from]; }
   size_t block_bytes() const override { return kBytes; }

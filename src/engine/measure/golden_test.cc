@@ -125,7 +125,8 @@ TEST_P(Golden, MatchesReferenceInABatch) {
   }
   for (size_t i = 0; i < cases.size(); ++i) {
     const int n = static_cast<int>(cases[i].prompt.size());
-    batch.push_back({static_cast<int64_t>(tokens.size()), n, 0, blocks[i], 1});
+    const int32_t state = executor.n_state() > 0 ? static_cast<int32_t>(i) : -1;
+    batch.push_back({static_cast<int64_t>(tokens.size()), n, 0, blocks[i], 1, state});
     tokens.insert(tokens.end(), cases[i].prompt.begin(), cases[i].prompt.end());
   }
   const float* logits = executor.run({tokens, batch});
@@ -140,7 +141,7 @@ TEST_P(Golden, MatchesReferenceInABatch) {
     tokens.clear();
     for (size_t i = 0; i < cases.size(); ++i) {
       const int past = batch[i].n_past + batch[i].n_token;
-      batch[i] = {static_cast<int64_t>(i), 1, past, blocks[i], 1};
+      batch[i] = {static_cast<int64_t>(i), 1, past, blocks[i], 1, batch[i].state};
       tokens.push_back(greedy[i].back());
     }
     logits = executor.run({tokens, batch});
@@ -206,7 +207,10 @@ INSTANTIATE_TEST_SUITE_P(Architectures, Golden,
                                          "mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "phimoe",
                                          "granitemoe", "dots1", "ernie4_5_moe", "glm4_moe",
                                          "hunyuan-moe", "minimax_m2", "gpt_oss", "deepseek_v2",
-                                         "deepseek_v3", "deepseek_v3-yarn", "minicpm3"),
+                                         "deepseek_v3", "deepseek_v3-yarn", "minicpm3",
+                                         "mamba", "mamba2", "falcon_h1", "lfm2", "qwen3_5",
+                                         "mamba-odd", "mamba2-groups", "lfm2-conv",
+                                         "falcon_h1-factors", "qwen3_5-heads"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

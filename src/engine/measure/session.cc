@@ -35,7 +35,8 @@ const float* Session::append(std::span<const Token> tokens, int n_logits) {
                          .n_token = static_cast<int>(n),
                          .n_past = n_past_,
                          .blocks = blocks_,
-                         .n_logits = last ? std::min(n_logits, static_cast<int>(n)) : 0};
+                         .n_logits = last ? std::min(n_logits, static_cast<int>(n)) : 0,
+                         .state = executor_.n_state() > 0 ? 0 : -1};
     logits = executor_.run({.tokens = tokens.subspan(i, n), .sequences = {&s, 1}});
     n_past_ += static_cast<int>(n);
     i += n;

@@ -17,7 +17,8 @@ class Session {
   /// [min(n_logits, last step)][n_vocab] of the last rows, valid until the next call.
   /// Errors: invalid_argument, reason context_length_exceeded.
   const float* append(std::span<const Token> tokens, int n_logits = 1);
-  /// Forgets positions from `n` on.
+  /// Forgets positions from `n` on. A recurrent state forgets at n = 0 only: after another n it is
+  /// what it was, which measurements may use and evaluation must not.
   void rewind(int n) { n_past_ = n; }
   int n_past() const { return n_past_; }
 

@@ -43,7 +43,9 @@ class FakeKv {
  public:
   static constexpr size_t kBytes = sizeof(Slot) * kBlock;
 
-  explicit FakeKv(int n_block) : slots_(size_t(n_block) * kBlock) {}
+  /// `n_state`: slots of a state that is the hash of all tokens before; 0: none.
+  explicit FakeKv(int n_block, int n_state = 0)
+      : slots_(size_t(n_block) * kBlock), states_(n_state) {}
 
   /// Writes the tokens of one sequence and returns the prefix hash after each of the last n_logits.
   /// Throws std::logic_error when the cache does not hold what it should.
@@ -55,13 +57,20 @@ class FakeKv {
       h = mix(h, uint64_t(slot.token));
       if (slot.hash != h) throw std::logic_error("a position holds another prefix");
     }
+    if (!states_.empty() && s.n_past > 0 && states_.at(s.state) != h)
+      throw std::logic_error("the state is another prefix's");
+    auto mark = s.marks.begin();
     for (int i = 0; i < s.n_token; ++i) {
       Token token = tokens[s.first_token + i];
       h = mix(h, uint64_t(token));
+      for (; mark != s.marks.end() && mark->n_token == i + 1; ++mark) states_.at(mark->slot) = h;
       at(s, s.n_past + i) = {token, 0, h};
       if (i >= s.n_token - s.n_logits) hashes.push_back(h);
     }
+    if (mark != s.marks.end()) throw std::logic_error("a mark outside the slice");
+    if (!states_.empty()) states_.at(s.state) = h;
   }
+  void copy_state(int32_t from, int32_t to) { states_.at(to) = states_.at(from); }
   void read(int32_t block, uint8_t* out) const {
     std::memcpy(out, &slots_[size_t(block) * kBlock], kBytes);
   }
@@ -79,16 +88,17 @@ class FakeKv {
     return slots_[size_t(s.blocks[position / kBlock]) * kBlock + position % kBlock];
   }
   std::vector<Slot> slots_;
+  std::vector<uint64_t> states_;
 };
 
 struct FakeOptions {
-  int n_vocab = 97, n_block = 64, max_tokens = 64, max_logits = 64, threads = 2;
+  int n_vocab = 97, n_block = 64, max_tokens = 64, max_logits = 64, threads = 2, n_state = 0;
 };
 
 class FakeExecutor : public StepExecutor {
  public:
   explicit FakeExecutor(const FakeOptions& options)
-      : options_(options), kv_(options.n_block),
+      : options_(options), kv_(options.n_block, options.n_state),
         pool_({.threads = options.threads, .cpus = {}, .pin = false, .spin_us = 0}) {}
 
   const float* run(const StepBatch& batch) override {
@@ -108,6 +118,8 @@ class FakeExecutor : public StepExecutor {
   size_t block_bytes() const override { return FakeKv::kBytes; }
   void read_block(int32_t block, uint8_t* out) const override { kv_.read(block, out); }
   void write_block(int32_t block, const uint8_t* bytes) override { kv_.write(block, bytes); }
+  void copy_state(int32_t from, int32_t to) override { kv_.copy_state(from, to); }
+  int n_state() const override { return options_.n_state; }
   int n_vocab() const override { return options_.n_vocab; }
   int n_block() const override { return options_.n_block; }
   int max_tokens() const override { return options_.max_tokens; }

@@ -9,6 +9,7 @@ struct NoBlocks : BlockIo {
   size_t block_bytes() const override { return 64; }
   void read_block(int32_t, uint8_t*) const override {}
   void write_block(int32_t, const uint8_t*) override {}
+  void copy_state(int32_t, int32_t) override {}
   int n_copied = 0;
 };
 

@@ -54,6 +54,14 @@ struct GeluQuick {
   }
 };
 
+struct Sigmoid {
+  STRATA_METHOD F operator()(F x) const { return F::set1(1) / (F::set1(1) + exp(neg(x))); }
+};
+
+struct None {
+  STRATA_METHOD F operator()(F x) const { return x; }
+};
+
 template <class Activation>
 struct Gate {
   STRATA_METHOD F operator()(F gate, F up) const { return Activation{}(gate) * up; }
@@ -69,6 +77,8 @@ static void run(Act act, const float* x, int64_t n, float* out) {
     case Act::relu: return map(Relu{}, x, n, out);
     case Act::relu2: return map(Relu2{}, x, n, out);
     case Act::gelu_quick: return map(GeluQuick{}, x, n, out);
+    case Act::sigmoid: return map(Sigmoid{}, x, n, out);
+    case Act::none: return map(None{}, x, n, out);
   }
   STRATA_CHECK(!"known activation");
 }
@@ -81,6 +91,8 @@ static void run_gate(Act act, const float* gate, const float* up, int64_t n, flo
     case Act::relu: return map2(Gate<Relu>{}, gate, up, n, out);
     case Act::relu2: return map2(Gate<Relu2>{}, gate, up, n, out);
     case Act::gelu_quick: return map2(Gate<GeluQuick>{}, gate, up, n, out);
+    case Act::sigmoid: return map2(Gate<Sigmoid>{}, gate, up, n, out);
+    case Act::none: return map2(Gate<None>{}, gate, up, n, out);
   }
   STRATA_CHECK(!"known activation");
 }

@@ -7,7 +7,8 @@ namespace strata::kernel {
 namespace {
 
 constexpr Act kActs[] = {Act::silu, Act::gelu_tanh, Act::gelu,
-                          Act::relu, Act::relu2,     Act::gelu_quick};
+                          Act::relu, Act::relu2,     Act::gelu_quick,
+                          Act::sigmoid, Act::none};
 
 double reference(Act act, double x) {
   switch (act) {
@@ -18,6 +19,8 @@ double reference(Act act, double x) {
     case Act::relu: return x > 0 ? x : 0;
     case Act::relu2: return x > 0 ? x * x : 0;
     case Act::gelu_quick: return x / (1 + std::exp(-1.702 * x));
+    case Act::sigmoid: return 1 / (1 + std::exp(-x));
+    case Act::none: return x;
   }
   return NAN;
 }

@@ -2,6 +2,7 @@
 // tokenizer files. One file of weights in such a folder stands for it.
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -163,6 +164,7 @@ class HfStore final : public MappedStore {
       // A head stored next to the embedding it is tied to is not the one to use.
       if (tied_ && name == "output.weight") name = found.tensor.name;
       if (found.unsupported_type.empty()) align(found.tensor);
+      if (found.unsupported_type.empty()) normalise(found.tensor);
       add(std::move(found), std::move(name));
     }
   }
@@ -175,6 +177,24 @@ class HfStore final : public MappedStore {
       std::memcpy(out, data + begin * row, (end - begin) * row);
     };
     t.data = nullptr;
+  }
+
+  // What GGUF stores otherwise: convolution weights [channels, 1, taps] without the 1, and the
+  // decay A itself in place of A_log, with A = -exp(A_log).
+  static void normalise(graph::StoredTensor& t) {
+    if (t.shape.size() == 3 && t.shape[1] == 1) t.shape.erase(t.shape.begin() + 1);
+    if (!t.name.ends_with(".A_log")) return;
+    graph::StoredTensor log = t;
+    t.type = kernel::Type::f32;
+    t.data = nullptr;
+    t.bytes = static_cast<size_t>(t.elements()) * sizeof(float);
+    t.make = [log = std::move(log)](int64_t begin, int64_t end, uint8_t* out) {
+      std::vector<uint8_t> room;
+      const int64_t n = (end - begin) * log.cols();
+      auto* values = reinterpret_cast<float*>(out);
+      kernel::to_f32(log.type, graph::rows_of(log, begin, end, room), n, values);
+      for (int64_t i = 0; i < n; ++i) values[i] = -std::exp(values[i]);
+    };
   }
 
   fs::path folder_;

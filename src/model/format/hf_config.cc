@@ -38,13 +38,55 @@ struct HfConfig::Impl {
   }
 };
 
+namespace {
+
+// Python writes infinities and NaN as bare words, which JSON does not know: they become strings.
+std::string quote_bare_numbers(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  bool in_string = false;
+  for (size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (!in_string && (c == '-' || c == 'I' || c == 'N')) {
+      std::string_view found;
+      for (std::string_view word : {"-Infinity", "Infinity", "NaN"})
+        if (text.substr(i).starts_with(word)) found = word;
+      if (!found.empty()) {
+        out.append("\"").append(found).append("\"");
+        i += found.size();
+        continue;
+      }
+    }
+    if (c == '"') in_string = !in_string;
+    const size_t n = in_string && c == '\\' && i + 1 < text.size() ? 2 : 1;
+    out.append(text.substr(i, n));
+    i += n;
+  }
+  return out;
+}
+
+std::optional<double> real_of(const json& value) {
+  if (value.is_number()) return value.get<double>();
+  const json* named = &value;
+  if (value.is_object()) {
+    const auto it = value.find("__float__");
+    if (it == value.end()) return std::nullopt;
+    named = &*it;
+  }
+  if (*named == "Infinity") return HUGE_VAL;
+  if (*named == "-Infinity") return -HUGE_VAL;
+  return std::nullopt;
+}
+
+}  // namespace
+
 HfConfig::HfConfig(std::string_view text, std::string where) {
   if (text.size() > kHfConfigBytesMax)
     fail(Code::too_large, "{}: {} bytes are over the limit of {}", where, text.size(),
          kHfConfigBytesMax);
   std::shared_ptr<const json> document;
   try {
-    document = std::make_shared<const json>(json::parse(text));
+    document = std::make_shared<const json>(json::parse(quote_bare_numbers(text)));
   } catch (const json::exception& e) {
     fail(Code::data_loss, "{}: not valid JSON: {}", where, printable(e.what()));
   }
@@ -101,8 +143,9 @@ std::optional<std::vector<double>> HfConfig::reals(std::string_view key) const {
   std::vector<double> out;
   if (!value->is_array()) impl_->wrong_kind(key, *value, "an array of numbers");
   for (const json& element : *value) {
-    if (!element.is_number()) impl_->wrong_kind(key, element, "an array of numbers");
-    out.push_back(element.get<double>());
+    const auto real = real_of(element);
+    if (!real) impl_->wrong_kind(key, element, "an array of numbers");
+    out.push_back(*real);
   }
   return out;
 }

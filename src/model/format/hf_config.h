@@ -24,6 +24,7 @@ class HfConfig {
   std::optional<bool> boolean(std::string_view key) const;
   std::optional<std::string> text(std::string_view key) const;
   std::optional<std::vector<std::string>> texts(std::string_view key) const;
+  /// Infinity may be written as Python writes it, or as {"__float__": "Infinity"}.
   std::optional<std::vector<double>> reals(std::string_view key) const;
   std::optional<HfConfig> object(std::string_view key) const;
   bool has(std::string_view key) const;   // and is not null

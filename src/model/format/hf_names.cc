@@ -20,6 +20,7 @@ constexpr Row kWhole[] = {
     {"word_embeddings", "token_embd"},
     {"wte", "token_embd"},
     {"embed_in", "token_embd"},
+    {"embeddings", "token_embd"},
     {"embeddings.word_embeddings", "token_embd"},
     {"embeddings.tok_embeddings", "token_embd"},
     {"wpe", "position_embd"},
@@ -33,6 +34,7 @@ constexpr Row kWhole[] = {
     {"norm", "output_norm"},
     {"ln_f", "output_norm"},
     {"norm_f", "output_norm"},
+    {"embedding_norm", "token_embd_norm"},
     {"final_norm", "output_norm"},
     {"final_layernorm", "output_norm"},
     {"final_layer_norm", "output_norm"},
@@ -195,7 +197,8 @@ constexpr Row kExpert[] = {
 // or "model.language_model."; a checkpoint saved without its head lacks "model.".
 constexpr std::string_view kPrefixes[] = {"language_model.", "model.",   "transformer.",
                                           "gpt_neox.",       "decoder.", "encoder.",
-                                          "bert.",           "roberta.", "new."};
+                                          "bert.",           "roberta.", "new.",
+                                          "backbone."};
 constexpr std::string_view kLayers[] = {"layers.", "layer.", "h.", "blocks."};
 
 template <size_t N>
@@ -254,7 +257,8 @@ std::string layer_tensor(std::string_view name, std::string_view family) {
     return std::string(whole);
   const std::string_view before = stem(name);
   const std::string_view suffix = name.substr(before.size());
-  if (before.empty()) return {};
+  // Parameters outside modules (A_log, dt_bias) have neither suffix.
+  if (before.empty()) return std::string(look_up_layer(name, family));
   std::string_view rest = before;
   if (drop_prefix(rest, "mlp.experts.")) {
     const std::string_view number = take_number(rest);
