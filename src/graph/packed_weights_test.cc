@@ -56,7 +56,7 @@ class RandomSource : public WeightSource {
 // A gated unit, two products of one input, a head.
 Graph build(const RandomSource& source) {
   Graph g(source);
-  Tensor x = g.embed("embd", kModel, 1);
+  Tensor x = g.embed("embd", kModel, {});
   const Tensor y = g.rms_norm(x, "norm", 1e-6f, 0);
   x = g.add(x, g.linear(g.glu(kernel::Act::silu, g.linear(y, "gate"), g.linear(y, "up")), "down"));
   x = g.select(x);

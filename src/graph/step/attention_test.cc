@@ -59,7 +59,7 @@ Floats weights(const Form& f) {
 
 Graph build(const Form& f, const Floats& s) {
   Graph g(s);
-  const Tensor x = g.embed("embd", kModel, 1);
+  const Tensor x = g.embed("embd", kModel, {});
   const Tensor q = g.heads(g.linear(x, "q"), f.n_head, f.d_k);
   const Tensor k = g.heads(g.linear(x, "k"), f.n_head_kv, f.d_k);
   Tensor mix;
