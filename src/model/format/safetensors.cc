@@ -92,9 +92,12 @@ class Parser {
     if (const ElementType* element = find_element(dtype))
       return found_tensor(name, *element, std::move(shape), bytes, in_.path());
     if (!count_elements(shape)) in_.corrupt(field, "its number of elements does not fit 63 bits");
-    FoundTensor found{.unsupported_type = printable(dtype)};
-    found.tensor = {
-        .name = name, .shape = std::move(shape), .data = bytes.data(), .bytes = bytes.size()};
+    FoundTensor found;
+    found.unsupported_type = printable(dtype);
+    found.tensor.name = name;
+    found.tensor.shape = std::move(shape);
+    found.tensor.data = bytes.data();
+    found.tensor.bytes = bytes.size();
     return found;
   }
 
