@@ -56,6 +56,7 @@ function(strata_test_program name tests layers)
   target_compile_definitions(${program} PRIVATE
     STRATA_TEST_SHORT=${STRATA_TEST_SHORT})
   gtest_discover_tests(${program} TEST_PREFIX "${STRATA_TEST_PREFIX}${name}."
+                       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}   # listing reads tests/golden
                        DISCOVERY_TIMEOUT 60
                        PROPERTIES TIMEOUT ${STRATA_TEST_TIMEOUT}
                                   ENVIRONMENT "STRATA_SOURCE=${CMAKE_SOURCE_DIR}")
