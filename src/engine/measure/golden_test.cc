@@ -208,7 +208,7 @@ INSTANTIATE_TEST_SUITE_P(Architectures, Golden,
                                          "granitemoe", "dots1", "ernie4_5_moe", "glm4_moe",
                                          "hunyuan-moe", "minimax_m2", "gpt_oss", "deepseek_v2",
                                          "deepseek_v3", "deepseek_v3-yarn", "minicpm3",
-                                         "mamba", "mamba2", "falcon_h1", "lfm2", "qwen3_5",
+                                         "mamba", "mamba2", "falcon_h1", "lfm2", "qwen3_5", "qwen3_next",
                                          "mamba-odd", "mamba2-groups", "lfm2-conv",
                                          "falcon_h1-factors", "qwen3_5-heads"),
                          [](const auto& info) {
