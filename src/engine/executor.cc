@@ -84,7 +84,7 @@ std::string layout_path(const model::Model& model) {
 
 void write_layout(const model::Model& model, const std::string& path, int threads) {
   ThreadPool pool({.threads = threads});
-  const graph::Graph graph = model::build_graph(*model.arch, model.hyper, *model.store);
+  const graph::Graph graph = model::build_graph(*model.arch, model.hyper, *model.weights);
   graph::write_layout_file(path, graph, pool);
 }
 

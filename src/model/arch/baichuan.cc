@@ -8,7 +8,6 @@
 namespace strata::model {
 namespace {
 
-constexpr int kVocab2 = 125696;  // Baichuan 2, whose head is normalised
 constexpr int kLayers13B = 40;
 
 void use_alibi(Hyper& h) {
@@ -26,7 +25,8 @@ const Registry<Family> family({
     .adjust_hf =
         [](const HfConfig& config, Hyper& h) {
           if (!config.has("max_position_embeddings")) use_alibi(h);
-          h.normalised_head = h.n_vocab == kVocab2;
+          // Baichuan 2 was trained with this loss on the size of logits.
+          h.normalised_head = config.has("z_loss_weight");
         },
     .adjust_gguf =
         [](const Metadata&, Hyper& h) {
