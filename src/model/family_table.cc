@@ -17,6 +17,13 @@ std::string model_types(const Family& f) {
   return text;
 }
 
+std::string kind(const Family& f) {
+  std::string text = f.encoder ? "encoder" : "decoder";
+  if (f.experts.n_expert > 0) text += ", experts";
+  if (f.latent.rank > 0) text += ", latent attention";
+  return text;
+}
+
 std::string norms(const Family& f) {
   return fmt::format("{}{}", f.norm == Norm::layer ? "layer" : "RMS",
                      f.parallel ? ", halves side by side" : "");
@@ -72,7 +79,7 @@ std::string family_table() {
       "|---|---|---|---|---|---|---|\n";
   for (const Family* f : families) {
     text += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", f->name, model_types(*f),
-                        f->encoder ? "encoder" : "decoder", norms(*f), positions(*f), windows(*f),
+                        kind(*f), norms(*f), positions(*f), windows(*f),
                         activation(f->act));
   }
   return text;
