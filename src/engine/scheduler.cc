@@ -28,7 +28,8 @@ bool scores(const Sequence& s) { return s.score_prompt && s.n_past < s.n_prompt;
 }  // namespace
 
 Scheduler::Scheduler(const SchedulerOptions& options, BlockIo& io, TierStore* tiers)
-    : options_(options), cache_(options.n_block, options.prefix_caching, io, tiers, options.n_state) {
+    : options_(options),
+      cache_(options.n_block, options.prefix_caching, io, tiers, options.n_state) {
   STRATA_CHECK(options.n_state == 0 || options.n_state >= options.max_num_seqs);
   STRATA_CHECK(options.max_num_seqs > 0);
   STRATA_CHECK(options.max_num_seqs <= options.max_num_batched_tokens);

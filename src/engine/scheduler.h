@@ -50,8 +50,8 @@ class Scheduler {
  public:
   /// One block in so many is left free by admission, for what already runs to grow into.
   static constexpr int kReserve = 64;
-  /// A snapshot of the recurrent state is kept after so many blocks, and after the last full block of
-  /// a prompt.
+  /// A snapshot of the recurrent state is kept after so many blocks, and after a prompt's last full
+  /// block.
   static constexpr int kSnapshotBlocks = 16;
   /// Prompt tokens that a step takes whatever the target says, so that prompts get on.
   static constexpr int kChunkMin = 16;

@@ -4,7 +4,7 @@
 
 namespace strata::graph {
 
-/// After the first n_token tokens of a slice its state is copied to another slot: a snapshot for the
+/// After the first n_token tokens of a slice its state goes to another slot too: a snapshot for the
 /// prefix cache, or a checkpoint to fall back to when speculated tokens are refused.
 struct StateMark {
   int n_token = 0;

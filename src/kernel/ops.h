@@ -6,7 +6,7 @@
 
 namespace strata::kernel {
 
-/// relu2: max(x, 0)^2 (arXiv:2109.08668); gelu_quick: x sigmoid(1.702 x) (arXiv:1606.08415); none: x.
+/// relu2: max(x, 0)^2 (arXiv:2109.08668); gelu_quick: x sigmoid(1.702 x) (arXiv:1606.08415).
 enum class Act : uint8_t { silu, gelu_tanh, gelu, relu, relu2, gelu_quick, sigmoid, none };
 
 /// out = x / rms(x) * (gain + offset); gain may be null (1). Source: arXiv:1910.07467 section 3.

@@ -1,4 +1,4 @@
-// Sizes of layers that keep a state: Hyper::ssm, and what config.json of such families spells unlike
+// Sizes of layers that keep a state: Hyper::ssm, and what config.json of such families says unlike
 // the rest. Each is the adjust_hf or adjust_gguf of the families that spell them so.
 #pragma once
 #include "model/hyper.h"

@@ -241,7 +241,8 @@ void Weights::split_state(const Hyper& hyper, int index, const std::string& suff
   const int64_t inner = s.d_inner, bc = int64_t{s.n_group} * s.d_state, d = hyper.d_model;
   const auto has = [&](std::string_view name) { return find(layer + std::string(name) + suffix); };
   if (s.kind == StateKind::selective) {
-    if (has("ssm_in")) split(layer + "ssm_in", suffix, {{"ssm_in_x", inner}, {"ssm_in_z", inner}}, 1);
+    if (has("ssm_in"))
+      split(layer + "ssm_in", suffix, {{"ssm_in_x", inner}, {"ssm_in_z", inner}}, 1);
     if (has("ssm_x"))
       split(layer + "ssm_x", suffix,
             {{"ssm_x_dt", s.dt_rank}, {"ssm_x_b", s.d_state}, {"ssm_x_c", s.d_state}}, 1);

@@ -1,4 +1,4 @@
-// The memory behind the ids of blocks and of slots of recurrent state, which only the executor knows.
+// The memory behind the ids of blocks and of slots of state, which only the executor knows.
 #pragma once
 #include <cstddef>
 #include <cstdint>

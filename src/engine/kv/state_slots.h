@@ -1,4 +1,4 @@
-// Slots of recurrent state: some belong to sequences, the others hold snapshots, the state as it was
+// Slots of recurrent state: some belong to sequences, others hold snapshots, the state as it was
 // after a full block of the prefix tree, so that a prefix hit can go on from there.
 #pragma once
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace strata::engine {
 
-/// Ids 0 .. n_slot - 1. A slot is free, taken, or a snapshot, which is given up when room is needed,
+/// Ids 0 .. n_slot - 1. A slot is free, taken, or a snapshot, given up when room is needed,
 /// the least recently used one first.
 /// Cost: every operation O(1), no allocation after construction.
 class StateSlots {

@@ -77,7 +77,8 @@ TEST_P(Recurrent, SelectiveScanIsItsFormula) {
       std::vector<double> h(static_cast<size_t>(d_state * channels)), want;
       for (int t = 0; t < kTokens; ++t) {
         for (int ch = 0; ch < channels; ++ch) {
-          const double in = x[t * kStride + ch], step = std::log1p(std::exp(double{dt[t * kStride + ch]}));
+          const double in = x[t * kStride + ch];
+          const double step = std::log1p(std::exp(double{dt[t * kStride + ch]}));
           double y = d[ch] * in;
           for (int i = 0; i < d_state; ++i) {
             double& s = h[i * channels + ch];
@@ -182,7 +183,8 @@ void expect_form(const Head& h, Form form, int most, bool split, double toleranc
 
 TEST_P(Recurrent, FadingAttentionIsItsFormulaInBothForms) {
   for (bool delta : {false, true}) {
-    for (const auto& [d_k, columns] : {std::pair{1, 16}, {16, 16}, {20, 48}, {64, 96}, {128, 128}}) {
+    for (const auto& [d_k, columns] :
+         {std::pair{1, 16}, {16, 16}, {20, 48}, {64, 96}, {128, 128}}) {
       // From no forgetting to all within a token.
       for (float fading : {0.f, 0.05f, 1.f, 60.f}) {
         const Head h = random_head(d_k > 60 ? 70 : 40, d_k, columns, delta, fading, rng_);

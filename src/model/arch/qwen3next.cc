@@ -1,4 +1,4 @@
-// Qwen3-Next: gated delta nets, every fourth layer gated attention; experts with a gated shared one.
+// Qwen3-Next: gated delta nets, each fourth layer gated attention; experts with a gated shared one.
 // Source: arXiv:2412.06464 and Qwen3-Next's reference code. Golden: tests/golden/qwen3_next.
 #include "model/family.h"
 #include "model/format/value.h"
