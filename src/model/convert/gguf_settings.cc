@@ -177,7 +177,13 @@ GgufSettings gguf_settings(const Hyper& hyper, int64_t n_vocab) {
   if (hyper.rope.scaling == RopeScaling::llama3) out.rope_freqs = llama3_divisors(hyper.rope);
   if (!hyper.rope.freq_divisors.empty()) out.rope_freqs = hyper.rope.freq_divisors;
 
-  const auto read = [&] { return read_hyper_gguf(out.metadata, n_vocab, out.rope_freqs); };
+  const auto read = [&] {
+    try {
+      return read_hyper_gguf(out.metadata, n_vocab, out.rope_freqs);
+    } catch (const Error& e) {
+      fail(Code::unimplemented, "{} models cannot be written as GGUF: {}", hyper.arch, e.what());
+    }
+  };
   // Keys that only models outside their family's rule need; other programs know few of them.
   const Hyper got = read();
   if (rounded(got.scale()) != rounded(hyper.scale())) writer.write_scale();

@@ -13,18 +13,35 @@ using graph::StoredTensor;
 namespace {
 
 // Tensors whose rows and values both formats keep by the conventions known here.
-constexpr std::string_view kKnown[] = {
-    "token_embd", "token_embd_norm", "position_embd", "token_types", "output", "output_norm",
-    "attn_norm", "attn_norm_2", "attn_q", "attn_k", "attn_v", "attn_qkv", "attn_output",
-    "attn_q_norm", "attn_k_norm", "post_attention_norm", "attn_output_norm", "ffn_norm", "ffn_gate",
-    "ffn_up", "ffn_down", "post_ffw_norm", "layer_output_norm"};
+constexpr std::string_view kKnown[] = {"token_embd",
+                                       "token_embd_norm",
+                                       "position_embd",
+                                       "token_types",
+                                       "output",
+                                       "output_norm",
+                                       "attn_norm",
+                                       "attn_norm_2",
+                                       "attn_q",
+                                       "attn_k",
+                                       "attn_v",
+                                       "attn_qkv",
+                                       "attn_kv",
+                                       "attn_output",
+                                       "attn_q_norm",
+                                       "attn_k_norm",
+                                       "post_attention_norm",
+                                       "attn_output_norm",
+                                       "ffn_norm",
+                                       "ffn_gate",
+                                       "ffn_up",
+                                       "ffn_down",
+                                       "post_ffw_norm",
+                                       "layer_output_norm"};
 
-void check_known(const Store& store, const StoredTensor& t) {
+bool is_known(const StoredTensor& t) {
   std::string_view name = std::string_view(t.name).substr(0, t.name.rfind('.'));
   if (name.starts_with("blk.")) name.remove_prefix(name.find('.', 4) + 1);
-  if (std::find(std::begin(kKnown), std::end(kKnown), name) == std::end(kKnown))
-    fail(Code::unimplemented, "{}: '{}' has no known form in GGUF, or another one than here",
-         store.path(), t.name);
+  return std::find(std::begin(kKnown), std::end(kKnown), name) != std::end(kKnown);
 }
 
 }  // namespace
@@ -35,10 +52,14 @@ std::vector<StoredTensor> gguf_tensors(const Store& store, const Hyper& h) {
   std::vector<StoredTensor> out;
   for (size_t i = 0; i < store.tensors().size(); ++i) {
     const StoredTensor& t = store.tensors()[i];
+    const bool named = t.name != store.file_name(i);
     // A head beside the embedding that it is tied to, and what no row of the names knows.
-    if (t.name == store.file_name(i)) continue;
-    check_known(store, t);
+    if (!named && !is_known(t)) continue;
+    if (!is_known(t))
+      fail(Code::unimplemented, "{}: '{}' has no known form in GGUF, or another one than here",
+           store.path(), t.name);
     if (h.norm_offset != 0 && is_gain(t)) out.push_back(with_added(t, h.norm_offset));
+    else if (h.normalised_head && t.name == "output.weight") out.push_back(with_unit_rows(t));
     else if (h.transposed && is_layer_matrix(t)) out.push_back(transposed(t));
     else if (h.position_offset > 0 && t.name == "position_embd.weight")
       out.push_back(without_rows(t, h.position_offset));

@@ -1,5 +1,7 @@
 #include "model/convert/rows.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "base/check.h"
@@ -7,6 +9,29 @@
 namespace strata::model {
 
 using graph::StoredTensor;
+
+namespace {
+
+/// In F32, each row changed in place.
+StoredTensor in_f32(const StoredTensor& tensor, std::function<void(float*, int64_t)> change) {
+  StoredTensor out = tensor;
+  out.type = kernel::Type::f32;
+  out.data = nullptr;
+  out.bytes = static_cast<size_t>(tensor.elements()) * sizeof(float);
+  out.make = [&tensor, change = std::move(change)](int64_t begin, int64_t end, uint8_t* to) {
+    std::vector<uint8_t> room;
+    const int64_t cols = tensor.cols();
+    std::vector<float> row(cols);
+    for (int64_t r = begin; r < end; ++r, to += cols * sizeof(float)) {
+      kernel::to_f32(tensor.type, graph::rows_of(tensor, r, r + 1, room), cols, row.data());
+      change(row.data(), cols);
+      std::memcpy(to, row.data(), cols * sizeof(float));
+    }
+  };
+  return out;
+}
+
+}  // namespace
 
 StoredTensor with_rows(const StoredTensor& tensor, std::vector<int64_t> order) {
   StoredTensor out = tensor;
@@ -77,20 +102,19 @@ StoredTensor with_zero_rows(const StoredTensor& tensor, int64_t n) {
   return out;
 }
 
+StoredTensor with_unit_rows(const StoredTensor& tensor) {
+  return in_f32(tensor, [](float* row, int64_t n) {
+    double length = 0;
+    for (int64_t i = 0; i < n; ++i) length += double{row[i]} * row[i];
+    const auto factor = static_cast<float>(1 / std::max(std::sqrt(length), 1e-12));
+    for (int64_t i = 0; i < n; ++i) row[i] *= factor;
+  });
+}
+
 StoredTensor with_added(const StoredTensor& tensor, float offset) {
-  StoredTensor out = tensor;
-  out.type = kernel::Type::f32;
-  out.data = nullptr;
-  out.bytes = static_cast<size_t>(tensor.elements()) * sizeof(float);
-  out.make = [&tensor, offset](int64_t begin, int64_t end, uint8_t* to) {
-    std::vector<uint8_t> room;
-    const int64_t n = (end - begin) * tensor.cols();
-    std::vector<float> values(n);
-    kernel::to_f32(tensor.type, graph::rows_of(tensor, begin, end, room), n, values.data());
-    for (float& v : values) v += offset;
-    std::memcpy(to, values.data(), n * sizeof(float));
-  };
-  return out;
+  return in_f32(tensor, [offset](float* row, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) row[i] += offset;
+  });
 }
 
 }  // namespace strata::model

@@ -18,6 +18,8 @@ graph::StoredTensor transposed(const graph::StoredTensor& tensor);
 graph::StoredTensor without_rows(const graph::StoredTensor& tensor, int64_t n);
 /// With `n` rows of zeros before it.
 graph::StoredTensor with_zero_rows(const graph::StoredTensor& tensor, int64_t n);
+/// Every row scaled to length 1, in F32.
+graph::StoredTensor with_unit_rows(const graph::StoredTensor& tensor);
 /// Every value plus `offset`, in F32.
 graph::StoredTensor with_added(const graph::StoredTensor& tensor, float offset);
 

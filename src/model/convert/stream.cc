@@ -22,7 +22,7 @@ struct Piece {
 void turn(const graph::StoredTensor& t, kernel::Type type, Piece& p) {
   const int64_t n = (p.end - p.begin) * t.cols();
   p.out.resize(kernel::row_bytes(type, t.cols()) * (p.end - p.begin));
-  if (n == 0) return;   // fewer rows than threads: a made vector would be written whole
+  if (n == 0) return;  // fewer rows than threads: a made vector would be written whole
   const uint8_t* rows = graph::rows_of(t, p.begin, p.end, p.room);
   if (type == t.type) {
     std::copy(rows, rows + p.out.size(), p.out.begin());
