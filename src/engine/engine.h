@@ -2,13 +2,11 @@
 // and reports tokens. All public methods may be called from any thread.
 #pragma once
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "base/numa.h"
 #include "engine/kv/tier_store.h"
 #include "engine/request.h"
-#include "kernel/attention.h"
 #include "model/model.h"
 
 namespace strata::engine {
@@ -32,10 +30,12 @@ struct EngineOptions {
   int threads = 0;                  // 0: one per physical core
   Precision precision = Precision::fast;
   bool deterministic = false;       // the same text alone and in any batch; see docs/engine.md
-  std::optional<kernel::KvType> kv_type = {};   // none: f16, in exact precision f32
   int max_model_len = 0;            // 0: the model's context, cut to what kv_bytes holds
   int max_num_seqs = 256;           // sequences running at once; cut to the token budget
   int max_num_batched_tokens = 512; // token budget of a step
+  // auto (bf16 where the machine multiplies it, else f16; f32 in exact precision), f32, f16, bf16,
+  // q8_0, q4_0 (rotated by a Hadamard matrix), q4_0_plain (not rotated)
+  std::string kv_cache_dtype = "auto";
   size_t kv_bytes = 0;              // 0: what memory allows, at most a quarter of what is free
   bool prefix_caching = true;
   NumaMode numa = NumaMode::shard;

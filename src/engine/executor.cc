@@ -74,6 +74,24 @@ CacheSizes divide_cache(const graph::Footprint& f, const CacheWish& w) {
   return sizes;
 }
 
+void choose_kv(EngineOptions& options, graph::ExecutorOptions& e) {
+  std::string& name = options.kv_cache_dtype;
+  constexpr std::string_view kPlain = "_plain";
+  if (name == "auto") {
+    const bool pairs = kernel::attend_type_is_native(kernel::KvType::bf16);
+    name = e.exact ? "f32" : pairs ? "bf16" : "f16";
+  }
+  const bool plain = name.ends_with(kPlain);
+  const auto type = kernel::kv_type(name.substr(0, name.size() - (plain ? kPlain.size() : 0)));
+  const bool coded = type == kernel::KvType::q4_0;
+  if (!type || (plain && !coded)) {
+    fail(Code::invalid_argument,
+         "kv_cache_dtype '{}': choose auto, f32, f16, bf16, q8_0, q4_0 or q4_0_plain", name);
+  }
+  e.kv_type = *type;
+  e.kv_rotated = coded && !plain;
+}
+
 }  // namespace
 
 std::string layout_path(const model::Model& model) {
@@ -99,13 +117,12 @@ GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options)
   graph::ExecutorOptions e{.max_tokens = options.max_num_batched_tokens,
                            .max_outputs = std::max(options.max_num_seqs, 64),
                            .max_sequences = options.max_num_seqs,
-                           .kv_type = options.kv_type.value_or(exact ? kernel::KvType::f32
-                                                                     : kernel::KvType::f16),
                            .exact = exact,
                            .deterministic = options.deterministic};
   e.layout_file = options.layout_file.empty() ? layout_path(model) : options.layout_file;
   if (options.numa == NumaMode::shard) e.node_of_thread = nodes_of(topology(), pool_.cpus());
   e.interleave = options.numa == NumaMode::distribute && topology().n_node > 1;
+  choose_kv(options, e);
 
   const graph::Footprint f = graph::Executor::footprint(graph, pool_.size(), e);
   const size_t available = memory_available(), fixed = f.weights + f.activations;

@@ -35,9 +35,10 @@ size_t vector_bytes(const Graph& g) {
   return total;
 }
 
-kernel::KvLayout layout_of(const CacheSpec& spec, kernel::KvType type) {
-  return {.type = type, .n_head_kv = spec.n_head_kv, .d_k = spec.d_k, .d_v = spec.d_v,
-          .latent = spec.latent};
+kernel::KvLayout layout_of(const CacheSpec& spec, const ExecutorOptions& options) {
+  return {.type = options.kv_type, .n_head_kv = spec.n_head_kv, .d_k = spec.d_k, .d_v = spec.d_v,
+          .latent = spec.latent,
+          .rotated = options.kv_rotated && kernel::KvLayout{options.kv_type}.quantised()};
 }
 
 // Each node's part of a slot begins on a cache line, so that threads never share one.
@@ -56,7 +57,7 @@ Footprint footprint_of(const Graph& g, const MemoryPlan& plan, int threads,
   f.activations = plan.shared_bytes + plan.private_bytes * threads +
                   expert_room_bytes(g, options.max_tokens, threads);
   for (const CacheSpec& spec : g.caches)
-    f.kv_block += layout_of(spec, options.kv_type).block_bytes();
+    f.kv_block += layout_of(spec, options).block_bytes();
   f.state_slot = static_cast<size_t>(state_stride(g)) * sizeof(float);
   return f;
 }
@@ -333,7 +334,7 @@ struct Executor::Impl {
         cursors += pool.size();
       }
       if (node.op == Op::attention) {
-        step.layout = layout_of(graph.caches[node.cache], options.kv_type);
+        step.layout = layout_of(graph.caches[node.cache], options);
         step.cache = kv.data() + cache_offset;
         cache_offset += step.layout.block_bytes() * options.kv_blocks;
         step.work = attention_work(node);
@@ -343,17 +344,9 @@ struct Executor::Impl {
     }
     run.next = std::vector<std::atomic<int>>(counters);
     run.cursors = std::vector<WorkCursor>(cursors);
-    size_t floats = 0;
     for (AttentionWork& work : run.attention) {
-      work.tasks.reserve(static_cast<size_t>(work.spec.n_head_kv) *
-                             (options.max_sequences + options.max_tokens / 32 + 1) +
-                         8 * static_cast<size_t>(pool.size()));
-      work.split_tasks.reserve(work.tasks.capacity());
-      const int rows = std::max(kernel::kAttendRows, work.n_head / work.spec.n_head_kv);
-      floats = std::max(floats, static_cast<size_t>(work.spec.d_v + 32) * rows);
+      prepare_attention(work, options.max_tokens, options.max_sequences, pool.size(), run);
     }
-    // At most 8 parts a thread (step/attention.cc), each with a slot for every row of its task.
-    run.partials.resize(floats * 8 * (pool.size() + 1));
     const Value& out = graph.values[graph.output()];
     STRATA_CHECK(out.rows == Rows::outputs);
     logits = buffer(graph.output()).f32;
@@ -533,12 +526,16 @@ double Executor::step_state_bytes() const {
   return 2 * static_cast<double>(impl_->sizes.state_slot);
 }
 
+double Executor::kv_position_bytes(int cache) const {
+  return layout_of(impl_->graph.caches[cache], impl_->options).position_bytes();
+}
+
 double Executor::step_kv_bytes(int64_t depth) const {
   double total = 0;
   for (const CacheSpec& spec : impl_->graph.caches) {
     const int64_t positions = spec.window > 0 ? std::min<int64_t>(depth, spec.window) : depth;
     total += static_cast<double>(positions) *
-             layout_of(spec, impl_->options.kv_type).position_bytes();
+             layout_of(spec, impl_->options).position_bytes();
   }
   return total;
 }

@@ -37,6 +37,7 @@ struct ExecutorOptions {
   int64_t kv_blocks = 0;                           // kernel::kKvBlock positions each
   int64_t state_slots = 0;                         // recurrent states; unused if the graph has none
   kernel::KvType kv_type = kernel::KvType::f16;
+  bool kv_rotated = false;                         // see kernel::KvLayout; of q8_0 and q4_0 only
   bool exact = false;                              // activations in float32
   bool deterministic = false;                      // a sequence's logits depend on no other one
   bool fuse = true;                                // false: the graph as declared (for comparison)
@@ -91,6 +92,8 @@ class Executor {
   double step_kv_bytes(int64_t depth) const;
   /// State bytes that a token of one sequence reads and writes.
   double step_state_bytes() const;
+  /// Bytes of one position in a cache of the graph.
+  double kv_position_bytes(int cache) const;
   ThreadPool& pool() const;
 
  private:

@@ -155,6 +155,9 @@ void execute_delta_rule(const Step&, Run&, int);
 /// Scratch that a recurrent node needs, a thread.
 int64_t recurrent_scratch_floats(const Node& node);
 
+/// Sizes of tasks and buffers, once.
+void prepare_attention(AttentionWork& work, int max_tokens, int max_sequences, int threads,
+                       Run& run);
 /// Fills run.attention's tasks for the batch in `run`.
 void plan_attention(Run& run);
 

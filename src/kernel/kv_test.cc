@@ -6,7 +6,7 @@
 #include <cstring>
 #include <vector>
 
-#include "kernel/attention.h"
+#include "kernel/kv.h"
 #include "kernel/every_isa_test.h"
 
 namespace strata::kernel {
@@ -46,8 +46,11 @@ class KvStore : public EveryIsa {
     const float v = 0;
     kv_store(layout, block.data(), 0, 9, values.data(), &v);
     std::vector<uint16_t> out(values.size());
-    for (size_t i = 0; i < out.size(); ++i)
-      std::memcpy(&out[i], &block[(i * kKvBlock + 9) * 2], 2);
+    for (size_t i = 0; i < out.size(); ++i) {
+      const size_t at =
+          type == KvType::bf16 ? (i / 2 * kKvBlock + 9) * 2 + i % 2 : i * kKvBlock + 9;
+      std::memcpy(&out[i], &block[at * 2], 2);
+    }
     return out;
   }
 };
@@ -88,29 +91,94 @@ TEST_P(KvStore, NanStaysNan) {
   for (uint16_t h : stored_keys(KvType::bf16, x)) EXPECT_GT(h & 0x7fff, 0x7f80);
 }
 
-TEST_P(KvStore, TouchesItsOwnSlotAlone) {
-  for (KvType type : {KvType::f32, KvType::f16, KvType::bf16})
-    for (int d_v : {16, 20, 33}) {
-      const KvLayout layout{type, 3, 24, d_v};
-      const int bytes = layout.element_bytes();
-      std::vector<uint8_t> block(layout.block_bytes(), 0xee);
-      std::vector<float> k(24, 1.0f), v(d_v, 1.0f);
-      kv_store(layout, block.data(), 1, 63, k.data(), v.data());
-      std::vector<uint8_t> one(4);   // 1.0: the upper bytes of a bf16 or f32, or an f16
-      const float f = 1;
-      const uint16_t h = 0x3c00;
-      if (type == KvType::f16) std::memcpy(one.data(), &h, 2);
-      else std::memcpy(one.data(), reinterpret_cast<const uint8_t*>(&f) + (4 - bytes), bytes);
-      size_t changed = 0;
-      for (size_t i = 0; i < block.size(); ++i) changed += block[i] != 0xee;
-      EXPECT_EQ(changed, size_t(24 + layout.d_v_padded()) * bytes);
-      const uint8_t* head = block.data() + layout.head_bytes();
-      for (int i = 0; i < 24; ++i)
-        EXPECT_EQ(std::memcmp(head + (i * kKvBlock + 63) * bytes, one.data(), bytes), 0);
-      const uint8_t* value = head + layout.k_bytes() + size_t(63) * layout.d_v_padded() * bytes;
-      for (int i = 0; i < d_v; ++i) EXPECT_EQ(std::memcmp(value + i * bytes, one.data(), bytes), 0);
-      for (int i = d_v * bytes; i < layout.d_v_padded() * bytes; ++i) EXPECT_EQ(value[i], 0);
+constexpr KvType kTypes[] = {KvType::f32, KvType::f16, KvType::bf16, KvType::q8_0, KvType::q4_0};
+
+TEST_P(KvStore, EverySlotIsReadBackAndNoOtherChanges) {
+  std::normal_distribution<float> normal;
+  for (KvType type : kTypes)
+    for (auto [d_k, d_v] :
+         std::vector<std::pair<int, int>>{{24, 20}, {64, 64}, {33, 130}, {1, 3}}) {
+      SCOPED_TRACE(testing::Message() << kv_name(type) << " d " << d_k << "," << d_v);
+      const KvLayout layout{type, 2, d_k, d_v};
+      std::vector<uint8_t> block(layout.block_bytes(), 0);
+      std::vector<std::vector<float>> k, v;
+      for (int slot = 0; slot < kKvBlock; ++slot) {
+        k.emplace_back(d_k);
+        v.emplace_back(d_v);
+        for (float& x : k.back()) x = normal(rng_);
+        for (float& x : v.back()) x = normal(rng_);
+        kv_store(layout, block.data(), 1, slot, k.back().data(), v.back().data());
+      }
+      for (size_t i = 0; i < layout.head_bytes(); ++i) ASSERT_EQ(block[i], 0) << "another head";
+      // Half an ulp, or half a step of the largest of a group; of 4 bits, whose codes reach from -8
+      // to 7, a step.
+      const float bound = type == KvType::q4_0   ? 0.7f
+                          : type == KvType::q8_0 ? 0.022f
+                          : type == KvType::bf16 ? 0.0157f
+                          : type == KvType::f16  ? 0.002f
+                                                 : 0;
+      std::vector<float> key(d_k), value(d_v);
+      for (int slot = 0; slot < kKvBlock; ++slot) {
+        kv_load(layout, block.data(), 1, slot, key.data(), value.data());
+        for (int i = 0; i < d_k; ++i) ASSERT_NEAR(key[i], k[slot][i], bound) << slot << " " << i;
+        for (int i = 0; i < d_v; ++i) ASSERT_NEAR(value[i], v[slot][i], bound) << slot << " " << i;
+      }
     }
+}
+
+TEST_P(KvStore, CodesOfZerosHugeAndTinyValues) {
+  for (KvType type : {KvType::q8_0, KvType::q4_0})
+    for (float x : {0.0f, 1e30f, -1e30f, 1e-30f, -3.0f}) {
+      const KvLayout layout{type, 1, 32, 64};
+      std::vector<uint8_t> block(layout.block_bytes(), 0xff);
+      std::vector<float> k(32, x), v(64, x);
+      kv_store(layout, block.data(), 0, 5, k.data(), v.data());
+      kv_load(layout, block.data(), 0, 5, k.data(), v.data());
+      const float most = 65504.0f * (type == KvType::q8_0 ? 127 : 8);
+      const float want = std::clamp(x, -most, most);
+      for (float got : k) EXPECT_NEAR(got, want, 0.07f * std::abs(want) + 1e-6f);
+      for (float got : v) EXPECT_NEAR(got, want, 0.07f * std::abs(want) + 1e-6f);
+    }
+}
+
+// H is orthonormal and its own inverse; entries of a 2 x 2 block are +-1 / sqrt(2).
+TEST_P(KvStore, RotationIsAnOrthonormalInvolution) {
+  std::normal_distribution<float> normal;
+  for (auto [d, block] : std::vector<std::pair<int, int>>{{64, 64}, {96, 32}, {20, 4}, {7, 1}}) {
+    std::vector<float> x(d);
+    for (float& v : x) v = normal(rng_);
+    std::vector<float> y = x;
+    kv_rotate(y.data(), d, block);
+    double before = 0, after = 0;
+    for (int i = 0; i < d; ++i) before += double(x[i]) * x[i], after += double(y[i]) * y[i];
+    EXPECT_NEAR(before, after, 1e-4 * before);
+    kv_rotate(y.data(), d, block);
+    for (int i = 0; i < d; ++i) EXPECT_NEAR(x[i], y[i], 1e-5);
+  }
+  float pair[2] = {3, 1};
+  kv_rotate(pair, 2, 2);
+  EXPECT_NEAR(pair[0], 4 / std::sqrt(2.0), 1e-6);
+  EXPECT_NEAR(pair[1], 2 / std::sqrt(2.0), 1e-6);
+}
+
+// One outlier channel costs 4-bit codes their resolution; rotated, every channel carries a part.
+TEST_P(KvStore, RotationSavesTheOthersFromAnOutlier) {
+  std::normal_distribution<float> normal;
+  std::vector<float> k(64), v(64);
+  for (float& x : k) x = normal(rng_);
+  for (float& x : v) x = normal(rng_);
+  k[5] = v[5] = 60;
+  double error[2];
+  for (bool rotated : {false, true}) {
+    const KvLayout layout{KvType::q4_0, 1, 64, 64, false, rotated};
+    std::vector<uint8_t> block(layout.block_bytes(), 0);
+    std::vector<float> key(64), value(64);
+    kv_store(layout, block.data(), 0, 0, k.data(), v.data());
+    kv_load(layout, block.data(), 0, 0, key.data(), value.data());
+    error[rotated] = 0;
+    for (int i = 0; i < 64; ++i) error[rotated] += std::pow(value[i] - v[i], 2);
+  }
+  EXPECT_LT(error[1], error[0] / 2);
 }
 
 STRATA_EVERY_ISA(KvStore);

@@ -22,6 +22,10 @@ void add_machine_options(CLI::App& command, engine::EngineOptions& o) {
       ->check(CLI::IsMember({"shard", "distribute", "isolate", "numactl"}));
   command.add_option("--layout-file", o.layout_file,
                      "packed weights of convert --layout (default: beside the model, if there)");
+  command.add_option("--kv-cache-dtype", o.kv_cache_dtype,
+                     "keys and values: f32, f16, bf16, q8_0, q4_0 (rotated), q4_0_plain; auto: "
+                     "bf16 where the machine multiplies it, else f16")
+      ->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "q8_0", "q4_0", "q4_0_plain"}));
 }
 
 std::shared_ptr<model::Model> load_model(const ModelOptions& o) {

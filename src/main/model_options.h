@@ -11,10 +11,10 @@ namespace strata {
 
 struct ModelOptions {
   std::string model, precision = "fast";
-  engine::EngineOptions machine = {};   // threads, numa, layout_file
+  engine::EngineOptions machine = {};   // threads, numa, layout_file, kv_cache_dtype
 };
 void add_model_options(CLI::App& command, ModelOptions& options);
-/// --threads, --numa, --layout-file.
+/// --threads, --numa, --layout-file, --kv-cache-dtype.
 void add_machine_options(CLI::App& command, engine::EngineOptions& options);
 
 /// By path or name in the library. Errors: those of model::find_model and model::load.

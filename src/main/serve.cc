@@ -34,11 +34,6 @@ void add(CLI::App& app) {
       ->check(CLI::Range(1, 65536))->capture_default_str();
   c->add_option("--kv-cache-bytes", e.kv_bytes, "memory of the KV cache (default: what is free)")
       ->transform(CLI::AsSizeValue(false));
-  c->add_option("--kv-cache-dtype", e.kv_type, "f16, bf16 or f32 (default: f16)")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, kernel::KvType>{
-          {"f16", kernel::KvType::f16},
-          {"bf16", kernel::KvType::bf16},
-          {"f32", kernel::KvType::f32}}));
   c->add_option("--block-size", o->block_size, "positions of a KV block: what kernels are made for")
       ->check(CLI::IsMember({kernel::kKvBlock}))->capture_default_str();
   c->add_flag("--deterministic", e.deterministic,

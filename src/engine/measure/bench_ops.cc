@@ -28,7 +28,7 @@ std::string op_name(const graph::Graph& g, const graph::Node& node) {
 
 // Of attention's scores and values, which graph::cost leaves out.
 void add_attention(const graph::Graph& g, const graph::Node& node, const BenchOpsOptions& o,
-                   double kv_element_bytes, OpTime& op) {
+                   double kv_position_bytes, OpTime& op) {
   const graph::CacheSpec& c = g.caches[node.cache];
   const double heads = static_cast<double>(g.values[node.in[0]].width()) / c.d_k;
   double pairs = 0;
@@ -36,7 +36,7 @@ void add_attention(const graph::Graph& g, const graph::Node& node, const BenchOp
     pairs += c.window > 0 ? std::min(o.depth + t, c.window) : o.depth + t;
   op.operations += 2 * heads * (c.d_k + c.d_v) * pairs;
   const int positions = o.depth + o.tokens;
-  op.bytes += kv_element_bytes * c.n_head_kv * (c.d_k + c.d_v) *
+  op.bytes += kv_position_bytes *
               (c.window > 0 ? std::min(positions, c.window + o.tokens) : positions);
 }
 
@@ -65,7 +65,6 @@ BenchOpsReport bench_ops(Session& session, const BenchOpsOptions& options) {
   executor.profile(false);
 
   BenchOpsReport report{.roofline = kernel::measure_roofline(session.executor().pool()), .ops = {}};
-  const double element = executor.options().kv_type == kernel::KvType::f32 ? 4 : 2;
   std::map<std::string, OpTime> by_name;
   for (size_t i = 0; i < g.nodes.size(); ++i) {
     const graph::Node& node = g.nodes[i];
@@ -76,7 +75,8 @@ BenchOpsReport bench_ops(Session& session, const BenchOpsOptions& options) {
     op.seconds += median(samples[i]);
     op.bytes += cost.weight_bytes;
     op.operations += cost.flops * (all ? options.tokens : 1);
-    if (node.op == graph::Op::attention) add_attention(g, node, options, element, op);
+    if (node.op == graph::Op::attention)
+      add_attention(g, node, options, executor.kv_position_bytes(node.cache), op);
   }
   for (auto& [name, op] : by_name) {
     op.name = name;

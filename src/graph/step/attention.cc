@@ -9,6 +9,9 @@ namespace {
 
 constexpr int kBlock = kernel::kKvBlock;
 constexpr int kTaskTokens = kAttentionTaskTokens;
+constexpr int kTaskRows = 256;          // rows that reuse a head's K and V while in cache
+constexpr int kSplitRows = 64;          // tasks of fewer rows may be split by positions
+constexpr int kMostParts = 8;           // of split tasks, a thread
 constexpr int kMinSplitBlocks = 4;      // positions are split only when each part has this many
 
 // Norm and rotary embedding of one head, in place.
@@ -81,6 +84,10 @@ Span seen(const AttentionOptions& options, int position, int length) {
 
 int64_t partial_stride(const CacheSpec& spec) { return (spec.d_v + 15) / 16 * 16 + 16; }
 
+int most_rows(const kernel::KvLayout& layout) {
+  return std::min(kTaskRows, kernel::attend_rows_max(layout));
+}
+
 void attend_task(const Step& s, const Run& run, const AttentionWork& work,
                  const AttentionTask& task) {
   const SequenceSlice& seq = run.sequences[task.sequence];
@@ -94,13 +101,14 @@ void attend_task(const Step& s, const Run& run, const AttentionWork& work,
   a.head = task.head;
   a.scale = options.scale;
   a.softcap = options.softcap;
-  kernel::AttendRow rows[kernel::kAttendRows];
+  kernel::AttendRow rows[kTaskRows];
+  const int most = most_rows(s.layout);
   a.rows = rows;
   const int64_t total = (task.token_end - task.token_begin) * group;
   for (int64_t done = 0; done < total; done += a.n_row) {
     // Rows that share a pass agree on its first block: rows of one token do so in any company.
-    const int64_t most = run.deterministic ? group - done % group : total - done;
-    a.n_row = static_cast<int>(std::min<int64_t>(kernel::kAttendRows, most));
+    const int64_t left = run.deterministic ? group - done % group : total - done;
+    a.n_row = static_cast<int>(std::min<int64_t>(most, left));
     int first = INT32_MAX, last = 0;
     for (int i = 0; i < a.n_row; ++i) {
       const int64_t token = task.token_begin + (done + i) / group;
@@ -171,6 +179,19 @@ int choose_split(int tasks, int threads, int blocks) {
 
 }  // namespace
 
+void prepare_attention(AttentionWork& work, int max_tokens, int max_sequences, int threads,
+                       Run& run) {
+  const int group = work.n_head / work.spec.n_head_kv;
+  work.tasks.reserve(static_cast<size_t>(work.spec.n_head_kv) *
+                         (max_sequences + max_tokens / kTaskTokens + 1) +
+                     kMostParts * static_cast<size_t>(threads));
+  work.split_tasks.reserve(work.tasks.capacity());
+  // Each part has a slot for every row of its task.
+  const size_t floats = static_cast<size_t>(partial_stride(work.spec)) * kMostParts *
+                        (threads + 1) * std::max(kSplitRows, group);
+  if (run.partials.size() < floats) run.partials.resize(floats);
+}
+
 void plan_attention(Run& run) {
   for (AttentionWork& work : run.attention) {
     work.tasks.clear();
@@ -190,12 +211,14 @@ void plan_attention(Run& run) {
     for (size_t i = 0; i < run.sequences.size(); ++i) {
       const SequenceSlice& seq = run.sequences[i];
       const int64_t end = seq.first_token + seq.n_token;
-      for (int head = 0; head < work.spec.n_head_kv; ++head) {
-        for (int64_t t = seq.first_token; t < end; t += kTaskTokens) {
+      // The last tokens first: they see most, and what is left at the end should be small.
+      const int64_t last = seq.first_token + (seq.n_token - 1) / kTaskTokens * kTaskTokens;
+      for (int64_t t = last; t >= seq.first_token; t -= kTaskTokens) {
+        for (int head = 0; head < work.spec.n_head_kv; ++head) {
           AttentionTask task{.sequence = static_cast<int>(i), .head = head, .token_begin = t,
                              .token_end = std::min<int64_t>(t + kTaskTokens, end)};
           const int rows = static_cast<int>(task.token_end - t) * group;
-          const bool few = rows <= std::max(kernel::kAttendRows, group);
+          const bool few = rows <= std::max(kSplitRows, group);
           const int blocks = (seq.n_past + seq.n_token) / kBlock;
           if (few && n_split > 1 && blocks >= n_split * kMinSplitBlocks / 2) {
             task.n_split = n_split;
