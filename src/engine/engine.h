@@ -33,8 +33,8 @@ struct EngineOptions {
   int max_model_len = 0;            // 0: the model's context, cut to what kv_bytes holds
   int max_num_seqs = 256;           // sequences running at once; cut to the token budget
   int max_num_batched_tokens = 512; // token budget of a step
-  // auto (bf16 where the machine multiplies it, else f16; f32 in exact precision), f32, f16, bf16,
-  // q8_0, q4_0 (rotated by a Hadamard matrix), q4_0_plain (not rotated)
+  // auto (f16; f32 in exact precision), f32, f16, bf16, q8_0, q4_0 (rotated by a Hadamard matrix),
+  // q4_0_plain (not rotated)
   std::string kv_cache_dtype = "auto";
   size_t kv_bytes = 0;              // 0: what memory allows, at most a quarter of what is free
   bool prefix_caching = true;

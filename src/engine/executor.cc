@@ -77,10 +77,7 @@ CacheSizes divide_cache(const graph::Footprint& f, const CacheWish& w) {
 void choose_kv(EngineOptions& options, graph::ExecutorOptions& e) {
   std::string& name = options.kv_cache_dtype;
   constexpr std::string_view kPlain = "_plain";
-  if (name == "auto") {
-    const bool pairs = kernel::attend_type_is_native(kernel::KvType::bf16);
-    name = e.exact ? "f32" : pairs ? "bf16" : "f16";
-  }
+  if (name == "auto") name = e.exact ? "f32" : "f16";
   const bool plain = name.ends_with(kPlain);
   const auto type = kernel::kv_type(name.substr(0, name.size() - (plain ? kPlain.size() : 0)));
   const bool coded = type == kernel::KvType::q4_0;

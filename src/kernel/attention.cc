@@ -19,11 +19,6 @@ int attend_rows_max(const KvLayout& layout) {
   return std::min(kMostRows, (kAttendArea - 8 * query) / row);
 }
 
-bool attend_type_is_native(KvType type) {
-  return type == KvType::f32 || type == KvType::f16 ||
-         (type == KvType::bf16 && attend_pair_is_fast());
-}
-
 void attend(const Attend& task) {
   const KvLayout& l = task.layout;
   STRATA_CHECK(l.d_k >= 1 && l.d_k <= kAttendDim && l.d_v >= 1 && l.d_v <= kAttendDim);

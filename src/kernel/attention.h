@@ -45,8 +45,6 @@ struct Attend {
 ///   q8_0, q4_0: query and weights in fixed point of 15 bits                          1e-3
 ///   bf16, and all types but f32 for 16 rows and more: query and weights in bf16      1e-2
 void attend(const Attend& task);
-/// Does the machine multiply this type as it is stored?
-bool attend_type_is_native(KvType type);
 /// The most rows that one call takes; at least 64.
 int attend_rows_max(const KvLayout& layout);
 

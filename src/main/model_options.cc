@@ -23,8 +23,7 @@ void add_machine_options(CLI::App& command, engine::EngineOptions& o) {
   command.add_option("--layout-file", o.layout_file,
                      "packed weights of convert --layout (default: beside the model, if there)");
   command.add_option("--kv-cache-dtype", o.kv_cache_dtype,
-                     "keys and values: f32, f16, bf16, q8_0, q4_0 (rotated), q4_0_plain; auto: "
-                     "bf16 where the machine multiplies it, else f16")
+                     "keys and values: f32, f16, bf16, q8_0, q4_0 (rotated), q4_0_plain; auto: f16")
       ->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "q8_0", "q4_0", "q4_0_plain"}));
 }
 

@@ -1,6 +1,6 @@
-#include <map>
 #include <memory>
 
+#include "kernel/kv.h"
 #include "main/command.h"
 #include "main/model_options.h"
 #include "main/serving.h"

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "engine/engine.h"
+#include "kernel/kv.h"
 #include "serve/app.h"
 
 namespace strata {
