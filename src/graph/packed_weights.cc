@@ -152,7 +152,7 @@ struct PackedWeights::Impl {
           for (size_t i; (i = next[list].fetch_add(1)) < jobs[list].size();) run(jobs[list][i]);
         }
       } catch (...) {
-        failed[static_cast<size_t>(t)] = std::current_exception();   // rows are made of corrupt bytes
+        failed[static_cast<size_t>(t)] = std::current_exception();   // rows of corrupt bytes
       }
     });
     for (const std::exception_ptr& error : failed)

@@ -1,5 +1,5 @@
-// Many tokens, int8: a panel's weights of some columns are unpacked once into L1 and meet every tile
-// of tokens there. No include guard: once per instruction set, after matmul_panel.h and isa.h.
+// Many tokens, int8: a panel's weights of some columns are unpacked once into L1 and meet every
+// tile of tokens there. No include guard: once per instruction set, after matmul_panel.h and isa.h.
 #include "kernel/layout/unpack.h"
 #include "kernel/matmul_put.h"
 namespace strata::kernel::STRATA_ISA {
@@ -172,7 +172,8 @@ static void many(const Share& s, ManyScratch& scratch) {
           ahead.next();
           for (int m = 0; m < tokens; m += kTileM)
             for (int i = 0; i < groups; i += kTileGroups)
-              tile_of<Dots, shape>(tokens - m, scratch, i, x + m, tokens, int(n), y + m * kPanelRows,
+              tile_of<Dots, shape>(tokens - m, scratch, i, x + m, tokens, int(n),
+                                   y + m * kPanelRows,
                                   b == 0);
         }
       }

@@ -90,7 +90,8 @@ TEST_P(Matmul, RoundedInputIsWithinItsBound) {
         if (cols % info(type).block || (STRATA_TEST_SHORT && tokens > 31)) continue;
         Sample w(type, 37, cols, rng_);
         w.packed.round_input = true;
-        const std::vector<float> x = normal_floats(cols * tokens, rng_), bias = normal_floats(37, rng_);
+        const std::vector<float> x = normal_floats(cols * tokens, rng_);
+        const std::vector<float> bias = normal_floats(37, rng_);
         const Activation in{.f32 = x.data(), .stride = cols, .records = nullptr, .tokens = tokens};
         std::vector<double> want(tokens * 37);
         matmul_reference(type, w.stored.data(), 37, cols, in, want.data());

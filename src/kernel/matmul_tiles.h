@@ -3,8 +3,8 @@
 namespace strata::kernel::STRATA_ISA {
 
 /// As VectorDots. A tile row is a token, whose bytes lie in its record; the unpacked codes are what
-/// the second factor wants already: a line is 16 rows x 4 columns. Sums leave the tiles every block,
-/// since a block has its own scale.
+/// the second factor wants already: a line is 16 rows x 4 columns. Sums leave the tiles every
+/// block, since a block has its own scale.
 template <class Tiles> struct TileDots {
   static constexpr int kTokens = 2;   // tile of activations; 0 and 1 are sums, 3 and 4 codes
 

@@ -54,7 +54,8 @@ template <class Run> void check(Type type, std::mt19937& rng, Run&& run) {
       const Sample w(type, 40, cols, rng);
       const std::vector<float> x = normal_floats(cols * tokens, rng);
       const std::vector<Record> records = quantise(x.data(), cols, cols, tokens);
-      const Activation in{.f32 = nullptr, .stride = cols, .records = records.data(), .tokens = tokens};
+      const Activation in{
+          .f32 = nullptr, .stride = cols, .records = records.data(), .tokens = tokens};
       std::vector<float> want(40 * tokens), got(40 * tokens);
       matmul(w.packed, in, {.y = want.data(), .stride = 40}, 0, 3);
       const Output out{.y = got.data(), .stride = 40};

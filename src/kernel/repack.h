@@ -18,7 +18,8 @@
 
 namespace strata::kernel {
 
-/// One scale for each `rows_each` x `cols_each` weights: data[r / rows_each * stride + c / cols_each].
+/// One scale for each `rows_each` x `cols_each` weights: data[r / rows_each * stride + c /
+/// cols_each].
 struct ScaleGrid {
   const float* data = nullptr;
   int64_t rows_each = 1, cols_each = 1, stride = 0;
@@ -27,8 +28,8 @@ struct ScaleGrid {
   }
 };
 
-/// Can weights whose scales span `cols_each` columns be stored? cols must be a multiple of the block
-/// and a scale must cover whole blocks.
+/// Can weights whose scales span `cols_each` columns be stored? cols must be a multiple of the
+/// block and a scale must cover whole blocks.
 bool can_repack(Type type, int64_t cols, int64_t cols_each);
 
 /// Bytes (int8, or FP8 of the type's kind) [rows, cols] as rows [row_begin, row_end) of `type`: i8,
@@ -39,7 +40,7 @@ void repack_bytes(Type type, const uint8_t* weights, int64_t cols, const ScaleGr
 /// Where a checkpoint keeps four-bit codes and zero points.
 enum class Int4Order : uint8_t {
   gptq,         // codes [cols / 8, rows], zeros [groups, rows / 8]
-  awq,          // codes [cols, rows / 8], zeros [groups, rows / 8]; nibbles in the order 0 2 4 6 1 3 5 7
+  awq,          // codes [cols, rows / 8], zeros [groups, rows / 8]; nibbles 0 2 4 6 1 3 5 7
   compressed,   // codes [rows, cols / 8], zeros [rows / 8, groups]
 };
 

@@ -97,7 +97,8 @@ struct Int4Checkpoint {
   Int4Matrix m;
 
   Int4Checkpoint(Int4Order order, int64_t rows, int64_t cols, int64_t group,
-                 const std::vector<int>& q, const std::vector<int>& z, const std::vector<float>& s) {
+                 const std::vector<int>& q, const std::vector<int>& z,
+                 const std::vector<float>& s) {
     const int64_t groups = (cols + group - 1) / group;
     codes.resize(rows * cols / 8);
     zeros.resize(rows / 8 * groups);

@@ -37,8 +37,8 @@ void to_f32(Type type, const void* row, int64_t n, float* out);
 /// Has the type a quantiser? Not those that are of little use without an importance matrix: q2_k,
 /// q3_k and iq1_* to iq3_*.
 bool has_quantiser(Type type);
-/// Reference quantiser (least squares, no importance matrix). False, and nothing written, for a type
-/// without one.
+/// Reference quantiser (least squares, no importance matrix). False, and nothing written, for a
+/// type without one.
 /// In block formats NaN and infinities count as 0.
 bool from_f32(Type type, const float* values, int64_t n, void* row);
 

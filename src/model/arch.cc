@@ -205,8 +205,8 @@ Tensor head(Graph& g, const Hyper& h, Tensor x) {
   return x;
 }
 
-// What a ranking model makes of its pooled row: a layer with its activation where there is one (with
-// a norm behind it for ModernBERT, tanh for BERT), then a row of scores.
+// What a ranking model makes of its pooled row: a layer with its activation where there is one
+// (with a norm behind it for ModernBERT, tanh for BERT), then a row of scores.
 Tensor ranking_head(Graph& g, const Hyper& h, Tensor x) {
   if (g.has("cls")) {
     x = g.linear(x, "cls");

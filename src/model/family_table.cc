@@ -39,7 +39,8 @@ std::string positions(const Family& f) {
     if (f.interleaved_in_hf) add("in pairs");
     if (f.rope_theta_local > 0) add("another base in windows");
   }
-  if (f.no_rope == NoRopeRule::interval) add(fmt::format("none each {} layers", f.no_rope_interval));
+  if (f.no_rope == NoRopeRule::interval)
+    add(fmt::format("none each {} layers", f.no_rope_interval));
   if (f.no_rope == NoRopeRule::global) add("none beside windows");
   return text;
 }

@@ -106,7 +106,7 @@ struct Hyper {
   Latent latent;
   int n_nextn = 0;             // layers after the n_layer that predict further tokens
   // How files keep matrices that weights.h takes apart.
-  bool qkv_by_group = false;   // fused q, k, v: for each key head its query heads, itself, its value
+  bool qkv_by_group = false;   // fused q, k, v: for each key head its query heads, it, its value
   bool transposed = false;     // layers' matrices lie as [inputs, outputs]
   bool turned_experts = false; // stacked as [inputs, outputs], gate and up alternating
   bool normalised_head = false;              // rows of the head are scaled to length 1

@@ -91,7 +91,8 @@ class RopeReader {
       if (auto theta = parameters->real("rope_theta")) rope.theta = *theta;
     checked("rope_theta", rope.theta, 1.0001, 1e15);
     double partial = family_.rotated;
-    for (const char* key : {"partial_rotary_factor", "rotary_pct", "rope_pct", "rotary_emb_fraction"})
+    for (const char* key :
+         {"partial_rotary_factor", "rotary_pct", "rope_pct", "rotary_emb_fraction"})
       partial = config_.real(key).value_or(partial);
     if (parameters) partial = parameters->real("partial_rotary_factor").value_or(partial);
     rope.d = static_cast<int>(h_.d_head * checked("partial_rotary_factor", partial, 0.0, 1.0));

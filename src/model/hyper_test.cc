@@ -269,7 +269,8 @@ TEST(HyperHf, TheImpossibleIsNamed) {
                                      {"short_factor", {1, 2}},
                                      {"long_factor", {1, 2}}}),
                Code::data_loss, "one a pair of dimensions");
-  expect_error(with("rope_scaling", {{"rope_type", "ntk"}, {"factor", 2}}), Code::unimplemented, "ntk");
+  expect_error(with("rope_scaling", {{"rope_type", "ntk"}, {"factor", 2}}), Code::unimplemented,
+               "ntk");
   expect_error(with("rope_scaling", {{"rope_type", "linear"}}), Code::data_loss, "'factor'");
   expect_error(
       with("rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}, {"low_freq_factor", 4}}),

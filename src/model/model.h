@@ -26,8 +26,8 @@ struct Model {
 };
 
 /// How a model's files say that a sequence becomes one vector: pooling_type of GGUF, the pooling
-/// module of a sentence-transformers folder, a ranking head; else the mean for encoders and the last
-/// row for decoders.
+/// module of a sentence-transformers folder, a ranking head; else the mean for encoders and the
+/// last row for decoders.
 Pooling default_pooling(const Model& model);
 /// Tokens at which a sentence-transformers folder cuts longer texts; 0: nothing is said.
 int text_limit(const Model& model);

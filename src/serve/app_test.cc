@@ -102,7 +102,8 @@ TEST_F(AppTest, Embeddings) {
   // 3.0f, 4.0f in little endian; shortened to the first dimension and to length 1.
   const Answer base64 = post("/v1/embeddings", R"({"input":[3,3,3,3],"encoding_format":"base64"})");
   EXPECT_EQ(base64.json["data"][0]["embedding"], "AABAQAAAgEA=");
-  EXPECT_EQ(post("/v1/embeddings", R"({"input":[3,3],"dimensions":1})").json["data"][0]["embedding"],
+  EXPECT_EQ(
+      post("/v1/embeddings", R"({"input":[3,3],"dimensions":1})").json["data"][0]["embedding"],
             Json({1.0}));
 }
 

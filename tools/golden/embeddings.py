@@ -3,8 +3,8 @@
 
     tools/golden/embeddings.py MODEL_FOLDER > tests/golden/embeddings.json
 
-Needs sentence-transformers (and torch) in the environment. MODEL_FOLDER is all-MiniLM-L6-v2 with its
-modules.json. Vectors are little-endian float32 in base64.
+Needs sentence-transformers (and torch) in the environment. MODEL_FOLDER is all-MiniLM-L6-v2 with
+its modules.json. Vectors are little-endian float32 in base64.
 """
 import base64
 import json

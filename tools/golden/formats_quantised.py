@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/formats/quantised: one small matrix in each quantised layout, NAME.safetensors
-with the parts and, as expected.weight, what they mean; NAME.json is the quantization_config.
+"""Writes tests/golden/formats/quantised: one small matrix in each quantised layout,
+NAME.safetensors with the parts and, as expected.weight, what they mean; NAME.json is the
+quantization_config.
 
     pip install torch safetensors numpy compressed-tensors
     tools/golden/formats_quantised.py

@@ -43,7 +43,8 @@ def stored(rng, name):
         d = rng.uniform(0.001, 0.1, len(blocks)) * rng.choice([-1, 1], len(blocks))
         blocks[:, at:at + 2] = d.astype(np.float16).view(np.uint8).reshape(-1, 2)
     if name == "Q8_K":
-        blocks[:, :4] = rng.uniform(0.001, 0.1, len(blocks)).astype(np.float32).view(np.uint8).reshape(-1, 4)
+        scales = rng.uniform(0.001, 0.1, len(blocks)).astype(np.float32)
+        blocks[:, :4] = scales.view(np.uint8).reshape(-1, 4)
     if name == "MXFP4":
         blocks[:, 0] = rng.integers(100, 140, len(blocks))
     if name == "IQ1_M":  # the scale's nibbles lie on top of four words

@@ -1,5 +1,5 @@
-// Every golden (tests/golden, answers of transformers in float32): in one piece, in chunks, token by
-// token and batched with other prompts; a few on every instruction set that the machine has, the
+// Every golden (tests/golden, answers of transformers in float32): in one piece, in chunks, token
+// by token and batched with other prompts; a few on every instruction set that the machine has, the
 // others on the best.
 #include <fmt/format.h>
 #include <gtest/gtest.h>

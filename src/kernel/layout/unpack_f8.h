@@ -2,8 +2,8 @@
 // unpack.h.
 namespace strata::kernel::STRATA_ISA {
 
-/// Byte i of each lane, a number of eight bits with `mantissa` of them, times 2^-120 (E5M2: 2^-112):
-/// its bits at the place of a float's.
+/// Byte i of each lane, a number of eight bits with `mantissa` of them, times 2^-120 (E5M2:
+/// 2^-112): its bits at the place of a float's.
 template <int mantissa, int i> STRATA_INLINE F f8_bits(I v) {
   constexpr int down = mantissa == 3 ? 4 : 3;
   const I keep = I::set1(mantissa == 3 ? int32_t(0x87f00000) : int32_t(0x8fe00000));

@@ -11,8 +11,8 @@ namespace strata::kernel::quant {
 
 inline constexpr float kMaxE4m3 = 448, kMaxE5m2 = 57344;
 
-// The bits of either kind are, at a float's exponent, 2^-120 (2^-112) of the number. What stands for
-// no number or infinity reads as the finite number that its bits would continue with.
+// The bits of either kind are, at a float's exponent, 2^-120 (2^-112) of the number. What stands
+// for no number or infinity reads as the finite number that its bits would continue with.
 inline float from_e4m3(uint8_t q) {
   return half::as_float(uint32_t(q & 0x80) << 24 | uint32_t(q & 0x7f) << 20) * 0x1p120f;
 }

@@ -1,5 +1,5 @@
-// Four-bit weights in groups with a scale and a zero point, as GPTQ, AWQ and compressed-tensors have
-// them and as repack.h writes them.
+// Four-bit weights in groups with a scale and a zero point, as GPTQ, AWQ and compressed-tensors
+// have them and as repack.h writes them.
 #pragma once
 #include <algorithm>
 

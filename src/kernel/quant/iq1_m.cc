@@ -3,8 +3,8 @@
 namespace strata::kernel::quant {
 namespace {
 
-/// As IQ1_S, with delta's sign for each eight values: a nibble of `high` has it above an entry's top
-/// three bits. Sixteen s of three bits each lie in four words, whose top nibbles make up d.
+/// As IQ1_S, with delta's sign for each eight values: a nibble of `high` has it above an entry's
+/// top three bits. Sixteen s of three bits each lie in four words, whose top nibbles make up d.
 struct IQ1_M {
   uint8_t q[32], high[16];
   uint16_t s[4];

@@ -3,8 +3,9 @@
 namespace strata::kernel::quant {
 namespace {
 
-/// For each eight values eleven bits of grid entry; for each 32 a word with their top three bits, then
-/// s in three bits, then the sign of delta = 1 / 8: x = d (2 s + 1) (entry + delta), entries -1, 0, 1.
+/// For each eight values eleven bits of grid entry; for each 32 a word with their top three bits,
+/// then s in three bits, then the sign of delta = 1 / 8: x = d (2 s + 1) (entry + delta), entries
+/// -1, 0, 1.
 struct IQ1_S {
   uint16_t h;
   uint8_t q[32];

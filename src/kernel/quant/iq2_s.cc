@@ -3,8 +3,8 @@
 namespace strata::kernel::quant {
 namespace {
 
-/// For each eight values ten bits of grid entry, the top two in `high`, and eight signs; scales as in
-/// IQ2_XS.
+/// For each eight values ten bits of grid entry, the top two in `high`, and eight signs; scales as
+/// in IQ2_XS.
 struct IQ2_S {
   uint16_t h;
   uint8_t q[32], sign[32], high[8], s[8];

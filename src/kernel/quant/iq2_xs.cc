@@ -3,8 +3,8 @@
 namespace strata::kernel::quant {
 namespace {
 
-/// For each eight values nine bits of grid entry and seven signs; s of x = d / 8 (2 s + 1) level for
-/// each 16 values in a nibble.
+/// For each eight values nine bits of grid entry and seven signs; s of x = d / 8 (2 s + 1) level
+/// for each 16 values in a nibble.
 struct IQ2_XS {
   uint16_t h;
   uint16_t q[32];

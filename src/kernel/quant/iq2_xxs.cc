@@ -3,8 +3,8 @@
 namespace strata::kernel::quant {
 namespace {
 
-/// Eight groups of 32 values, eight bytes each: four grid entries of 8 bits, then a word of four times
-/// seven signs and, on top, s of x = d / 8 (2 s + 1) level.
+/// Eight groups of 32 values, eight bytes each: four grid entries of 8 bits, then a word of four
+/// times seven signs and, on top, s of x = d / 8 (2 s + 1) level.
 struct IQ2_XXS {
   uint16_t h;
   uint8_t q[64];

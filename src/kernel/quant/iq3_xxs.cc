@@ -3,8 +3,8 @@
 namespace strata::kernel::quant {
 namespace {
 
-/// For each four values eight bits of grid entry; for each 32 a word of four times seven signs and, on
-/// top, s of x = d / 4 (2 s + 1) level.
+/// For each four values eight bits of grid entry; for each 32 a word of four times seven signs and,
+/// on top, s of x = d / 4 (2 s + 1) level.
 struct IQ3_XXS {
   uint16_t h;
   uint8_t q[64];

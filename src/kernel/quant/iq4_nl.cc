@@ -48,7 +48,9 @@ void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
 
 const FormatFile file({{"IQ4_NL", Type::iq4_nl, 20, 25, 32, 18, true},
                        to_f32, from_f32,
-                       {{layout::Coding::u4_book, layout::Header::half, kIq4Book.value}, codes, scales}});
+                       {{layout::Coding::u4_book, layout::Header::half, kIq4Book.value},
+                        codes,
+                        scales}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

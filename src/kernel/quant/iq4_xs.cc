@@ -71,7 +71,9 @@ void scales(const uint8_t* span, int, const layout::HeaderRow& to) {
 
 const FormatFile file({{"IQ4_XS", Type::iq4_xs, 23, 30, 256, 136, true},
                        to_f32, from_f32,
-                       {{layout::Coding::u4_book, layout::Header::iq4, kIq4Book.value}, codes, scales}});
+                       {{layout::Coding::u4_book, layout::Header::iq4, kIq4Book.value},
+                        codes,
+                        scales}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

@@ -28,7 +28,8 @@ void to_f32(const uint8_t* stored, int64_t blocks, float* out) {
   }
 }
 
-// The exponent that keeps the largest value below the largest code or the next smaller one, by error.
+// The exponent that keeps the largest value below the largest code or the next smaller one, by
+// error.
 void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
   for (int64_t b = 0; b < blocks; ++b, values += 32) {
     float x[32], top = 0;

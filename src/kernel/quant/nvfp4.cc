@@ -9,8 +9,8 @@
 namespace strata::kernel::quant {
 namespace {
 
-/// Four groups of 16: x[i] = s / 2 kFp4Values[q], s an E4M3 number without sign; q of value i < 8 of
-/// a group is the low nibble of its byte i, of value 8 + i the high one.
+/// Four groups of 16: x[i] = s / 2 kFp4Values[q], s an E4M3 number without sign; q of value i < 8
+/// of a group is the low nibble of its byte i, of value 8 + i the high one.
 struct NVFP4 {
   uint8_t s[4];
   uint8_t q[32];

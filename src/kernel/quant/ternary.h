@@ -1,5 +1,5 @@
-// What the ternary formats share: 256 values x = d (t - 1), t in {0, 1, 2}, d in f16. A block type B
-// has the f16 member d, `int code(int i) const` and `void put(const uint8_t* t)`.
+// What the ternary formats share: 256 values x = d (t - 1), t in {0, 1, 2}, d in f16. A block type
+// B has the f16 member d, `int code(int i) const` and `void put(const uint8_t* t)`.
 #pragma once
 #include "kernel/quant/format.h"
 #include "kernel/quant_search.h"

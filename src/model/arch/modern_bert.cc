@@ -1,5 +1,5 @@
-// ModernBERT: an encoder with layer norms before each half, gated MLPs, and two layers with a window
-// to a global one. Source: arXiv:2412.13663 section 2.1. Golden: tests/golden/modernbert.
+// ModernBERT: an encoder with layer norms before each half, gated MLPs, and two layers with a
+// window to a global one. Source: arXiv:2412.13663 section 2.1. Golden: tests/golden/modernbert.
 #include "model/arch.h"
 #include "model/family.h"
 

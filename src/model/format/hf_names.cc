@@ -214,7 +214,8 @@ std::string head_norm(std::string_view hf) {
   const size_t at = hf.find(kMiddle);
   if (at == hf.npos) return {};
   const std::string_view found = look_up(kLayer, hf.substr(0, at));
-  return found.empty() ? "" : std::string(found) + "." + std::string(hf.substr(at + kMiddle.size()));
+  if (found.empty()) return "";
+  return std::string(found) + "." + std::string(hf.substr(at + kMiddle.size()));
 }
 
 std::string_view look_up_layer(std::string_view hf, std::string_view family) {

@@ -78,7 +78,8 @@ void append(std::string& out, const std::vector<float>& v, bool base64) {
     return;
   }
   out += '[';
-  for (size_t i = 0; i < v.size(); ++i) fmt::format_to(std::back_inserter(out), "{}{}", i ? "," : "", v[i]);
+  for (size_t i = 0; i < v.size(); ++i)
+    fmt::format_to(std::back_inserter(out), "{}{}", i ? "," : "", v[i]);
   out += ']';
 }
 
@@ -87,7 +88,8 @@ std::string answer(std::vector<std::vector<float>>& vectors, const EmbeddingRequ
   std::string body = R"({"object":"list","data":[)";
   for (size_t i = 0; i < vectors.size(); ++i) {
     if (r.dimensions) shorten(vectors[i], *r.dimensions);
-    if (!std::all_of(vectors[i].begin(), vectors[i].end(), [](float x) { return std::isfinite(x); }))
+    if (!std::all_of(vectors[i].begin(), vectors[i].end(),
+                     [](float x) { return std::isfinite(x); }))
       fail(Code::internal, "the model gives values that are no numbers");
     body += i ? "," : "";
     body += R"({"object":"embedding","index":)" + std::to_string(i) + R"(,"embedding":)";
