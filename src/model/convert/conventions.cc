@@ -1,5 +1,7 @@
 #include "model/convert/conventions.h"
 
+#include <charconv>
+
 namespace strata::model {
 namespace {
 
@@ -50,6 +52,30 @@ std::optional<std::vector<int64_t>> row_order(const StoredTensor& t, const Hyper
                             : values + int64_t{i} * h.d_head_v,
              h.d_head_v, 0);
   return order;
+}
+
+std::optional<ExpertName> expert_name(std::string_view name) {
+  const size_t end = name.rfind('.');
+  if (end == name.npos || !name.starts_with("blk.")) return std::nullopt;
+  const size_t dot = name.rfind('.', end - 1);
+  if (dot == name.npos) return std::nullopt;
+  const std::string_view stem = name.substr(0, dot);
+  if (!stem.ends_with("ffn_gate") && !stem.ends_with("ffn_up") && !stem.ends_with("ffn_down"))
+    return std::nullopt;
+  ExpertName out{.stack = {}, .number = -1};
+  const std::string_view digits = name.substr(dot + 1, end - dot - 1);
+  const auto [last, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), out.number);
+  if (error != std::errc() || last != digits.data() + digits.size() || out.number < 0)
+    return std::nullopt;
+  out.stack = std::string(name.substr(0, dot)) + "_exps" + std::string(name.substr(end));
+  return out;
+}
+
+std::string name_of_expert(std::string_view stack, int64_t number) {
+  constexpr std::string_view kTail = "_exps.weight";
+  return std::string(stack.substr(0, stack.size() - kTail.size())) + "." +
+         std::to_string(number) + ".weight";
 }
 
 bool is_gain(const StoredTensor& t) {

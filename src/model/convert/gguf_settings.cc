@@ -51,6 +51,7 @@ class Writer {
                                     : "attention.layer_norm_rms_epsilon",
              h_.norm_eps);
     put("vocab_size", n_vocab);
+    if (h_.experts.n_expert > 0) write_experts();
     write_rope();
     write_factors();
     if (h_.attn_softcap > 0) put_real("attn_logit_softcapping", h_.attn_softcap);
@@ -91,6 +92,22 @@ class Writer {
     put_real("rope.scaling.yarn_beta_slow", r.beta_slow);
     const double standard = r.factor > 1 ? 0.1 * std::log(r.factor) + 1 : 1;
     if (r.attn_factor != 0) put_real("rope.scaling.attn_factor", r.attn_factor / standard);
+  }
+
+  void write_experts() {
+    const kernel::Router& r = h_.experts;
+    put("expert_count", r.n_expert);
+    put("expert_used_count", r.n_used);
+    if (r.scoring != kernel::Scoring::sparsemixer)
+      put("expert_gating_func", r.scoring == kernel::Scoring::softmax   ? 1
+                                : r.scoring == kernel::Scoring::sigmoid ? 2
+                                                                        : 3);
+    out_.values[key("expert_weights_norm")] = {r.normalise};
+    put_real("expert_weights_scale", r.scale);
+    if (r.n_group > 1) {
+      put("expert_group_count", r.n_group);
+      put("expert_group_used_count", r.n_group_used);
+    }
   }
 
   void write_factors() {
@@ -155,6 +172,12 @@ auto arithmetic_of(const Hyper& h) {
                   h.clip_qkv, h.alibi_bias_max, h.alibi_scaled, h.parallel, h.residual_of_norm,
                   h.norm_behind);
 }
+auto experts_of(const Hyper& h) {
+  const kernel::Router& r = h.experts;
+  return std::tie(r.scoring, r.n_expert, r.n_used, r.n_group, r.n_group_used, r.group_by_two,
+                  r.normalise, r.sum_min, r.scale, r.jitter, h.expert_clamp, h.expert_alpha,
+                  h.n_nextn, h.latent.rank);
+}
 auto rope_of(const Rope& r) {
   return std::tie(r.d, r.theta, r.scaling, r.factor, r.beta_fast, r.beta_slow, r.truncate,
                   r.attn_factor, r.original_context, r.short_factors, r.long_factors,
@@ -167,7 +190,7 @@ bool same_model(Hyper a, Hyper b) {
   forget_form(a, "");
   forget_form(b, "");
   return shape_of(a) == shape_of(b) && arithmetic_of(a) == arithmetic_of(b) &&
-         rope_of(a.rope) == rope_of(b.rope) && rope_of(a.rope_local) == rope_of(b.rope_local);
+         experts_of(a) == experts_of(b) && rope_of(a.rope) == rope_of(b.rope) && rope_of(a.rope_local) == rope_of(b.rope_local);
 }
 
 GgufSettings gguf_settings(const Hyper& hyper, int64_t n_vocab) {

@@ -54,6 +54,14 @@ class FromGguf {
 
  private:
   void add(const StoredTensor& t) {
+    if (t.shape.size() == 3 && t.name.ends_with("_exps.weight") &&
+        names_.contains(name_of_expert(t.name, 0))) {
+      for (int64_t i = 0; i < t.shape[0]; ++i) {
+        form_.tensors.push_back(from_stack(t, i));
+        form_.tensors.back().name = name_of(name_of_expert(t.name, i));
+      }
+      return;
+    }
     StoredTensor out = t;
     if (hf_.norm_offset != 0 && is_gain(t)) out = with_added(t, -hf_.norm_offset);
     else if (hf_.transposed && is_layer_matrix(t)) out = transposed(t);

@@ -80,6 +80,30 @@ StoredTensor transposed(const StoredTensor& tensor) {
   return out;
 }
 
+StoredTensor stacked(const std::vector<const StoredTensor*>& matrices) {
+  StoredTensor out = *matrices.front();
+  const int64_t each = out.rows();
+  const size_t row = kernel::row_bytes(out.type, out.cols());
+  out.shape.insert(out.shape.begin(), static_cast<int64_t>(matrices.size()));
+  out.bytes *= matrices.size();
+  out.data = nullptr;
+  out.make = [matrices, each, row](int64_t begin, int64_t end, uint8_t* to) {
+    std::vector<uint8_t> room;
+    for (int64_t r = begin; r < end;) {
+      const int64_t first = r % each, n = std::min(each - first, end - r);
+      std::memcpy(to, graph::rows_of(*matrices[r / each], first, first + n, room), row * n);
+      to += row * n;
+      r += n;
+    }
+  };
+  return out;
+}
+
+StoredTensor from_stack(const StoredTensor& stack, int64_t i) {
+  const int64_t rows = stack.shape[1];
+  return graph::slice_rows(stack, i * rows, (i + 1) * rows);
+}
+
 StoredTensor without_rows(const StoredTensor& tensor, int64_t n) {
   StoredTensor out = graph::slice_rows(tensor, n, tensor.rows());
   out.name = tensor.name;

@@ -14,6 +14,10 @@ std::vector<int64_t> inverse(const std::vector<int64_t>& order);
 
 /// A matrix [inputs, outputs] as [outputs, inputs]. Requires a type of one element a block.
 graph::StoredTensor transposed(const graph::StoredTensor& tensor);
+/// Matrices of one shape and type as one [number, rows, cols], named after the first.
+graph::StoredTensor stacked(const std::vector<const graph::StoredTensor*>& matrices);
+/// Matrix `i` of such a stack.
+graph::StoredTensor from_stack(const graph::StoredTensor& stack, int64_t i);
 /// Without its first rows.
 graph::StoredTensor without_rows(const graph::StoredTensor& tensor, int64_t n);
 /// With `n` rows of zeros before it.
