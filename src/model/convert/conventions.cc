@@ -74,8 +74,8 @@ std::optional<ExpertName> expert_name(std::string_view name) {
 
 std::string name_of_expert(std::string_view stack, int64_t number) {
   constexpr std::string_view kTail = "_exps.weight";
-  return std::string(stack.substr(0, stack.size() - kTail.size())) + "." +
-         std::to_string(number) + ".weight";
+  return std::string(stack.substr(0, stack.size() - kTail.size())) + "." + std::to_string(number) +
+         ".weight";
 }
 
 bool is_gain(const StoredTensor& t) {

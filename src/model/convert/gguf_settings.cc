@@ -190,7 +190,8 @@ bool same_model(Hyper a, Hyper b) {
   forget_form(a, "");
   forget_form(b, "");
   return shape_of(a) == shape_of(b) && arithmetic_of(a) == arithmetic_of(b) &&
-         experts_of(a) == experts_of(b) && rope_of(a.rope) == rope_of(b.rope) && rope_of(a.rope_local) == rope_of(b.rope_local);
+         experts_of(a) == experts_of(b) && rope_of(a.rope) == rope_of(b.rope) &&
+         rope_of(a.rope_local) == rope_of(b.rope_local);
 }
 
 GgufSettings gguf_settings(const Hyper& hyper, int64_t n_vocab) {
