@@ -229,8 +229,10 @@ void Weights::stack(const std::string& name, const std::string& suffix, int n) {
   whole.data = nullptr;
   whole.make = [parts](int64_t begin, int64_t end, uint8_t* out) {
     std::vector<uint8_t> room;
-    for (int64_t r = begin; r < end; ++r, out += parts[r]->bytes)
+    for (int64_t r = begin; r < end; ++r) {
       std::memcpy(out, graph::rows_of(*parts[r], 0, 1, room), parts[r]->bytes);
+      out += parts[r]->bytes;
+    }
   };
   add(std::move(whole));
 }
