@@ -67,7 +67,7 @@ Converted write_gguf(const Store& store, const std::string& path, const ConvertO
   Converted done{.tensors = static_cast<int>(form.tensors.size())};
   for (size_t i = 0; i < form.tensors.size(); ++i) {
     const graph::StoredTensor& t = form.tensors[i];
-    stream(t, types[i], pool, [&](std::span<const uint8_t> bytes) {
+    stream(t, store, types[i], pool, [&](std::span<const uint8_t> bytes) {
       out.write(bytes);
       done.bytes += static_cast<int64_t>(bytes.size());
       if (options.on_progress) options.on_progress(t.name, done.bytes, total);

@@ -151,7 +151,7 @@ class Folder {
     out.write(text.data(), text.size());
     for (size_t i : shard.tensors) {
       const auto& t = form_.tensors[i];
-      stream(t, types_[i], pool, [&](std::span<const uint8_t> bytes) {
+      stream(t, store_, types_[i], pool, [&](std::span<const uint8_t> bytes) {
         out.write(bytes.data(), bytes.size());
         done_.bytes += static_cast<int64_t>(bytes.size());
         if (options_.on_progress) options_.on_progress(t.name, done_.bytes, total_);

@@ -42,8 +42,8 @@ bool can_write(kernel::Type type) {
   return kernel::from_f32(type, zeros.data(), block, stored.data());
 }
 
-void stream(const graph::StoredTensor& t, kernel::Type type, ThreadPool& pool,
-            const std::function<void(std::span<const uint8_t>)>& write) {
+void stream(const graph::StoredTensor& t, const graph::WeightSource& source, kernel::Type type,
+            ThreadPool& pool, const std::function<void(std::span<const uint8_t>)>& write) {
   if (type != t.type && !can_write(type))
     fail(Code::invalid_argument, "{}: values cannot be written as {}; choose a type that can",
          t.name, kernel::info(type).name);
@@ -64,7 +64,9 @@ void stream(const graph::StoredTensor& t, kernel::Type type, ThreadPool& pool,
     });
     for (Piece& p : pieces) {
       if (p.error) std::rethrow_exception(p.error);
-      if (!p.out.empty()) write(p.out);
+      if (p.out.empty()) continue;
+      write(p.out);
+      if (t.data) source.release(graph::slice_rows(t, p.begin, p.end));
     }
   }
 }
