@@ -26,10 +26,11 @@ void attend(const Attend& task) {
   STRATA_CHECK(task.n_row >= 1 && task.n_row <= attend_rows_max(l));
   const bool many = task.n_row >= kWidenRows;
   if (l.type == KvType::f32) return attend_float(task, l.latent);
+  // What f16 keeps, pairs of bf16 would drop, and for some batches only: near ties would flip.
+  if (l.type == KvType::f16 && !l.latent) return attend_float(task, many);
   if ((l.latent || many) && attend_pair_is_fast())
     return attend_pair(task, l.latent || l.type != KvType::bf16);
-  if (l.latent || (many && l.type != KvType::f16)) return attend_float(task, true);
-  if (l.type == KvType::f16) return attend_float(task, false);
+  if (l.latent || many) return attend_float(task, true);
   if (l.type == KvType::bf16) return attend_pair(task, false);
   attend_int(task);
 }
