@@ -65,7 +65,8 @@ def answers(model, vocabulary):
                 greedy.append(int(best.indices[0]))
                 ids = torch.cat([ids, best.indices[:1][None]], 1)
         last = [round(x, 6) for x in logits[-1].tolist()]
-        yield dict(prompt=prompt[0].tolist(), last_logits=last, argmax_all=logits.argmax(-1).tolist(), greedy=greedy, greedy_margin_min=margin)
+        yield dict(prompt=prompt[0].tolist(), last_logits=last,
+                   argmax_all=logits.argmax(-1).tolist(), greedy=greedy, greedy_margin_min=margin)
 
 
 def main():
