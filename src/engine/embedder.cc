@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "engine/narrow_weights.h"
 #include "graph/executor.h"
 #include "kernel/ops.h"
 #include "model/arch.h"
@@ -53,7 +54,9 @@ struct Embedder::Impl {
     options.threads = pool.size();
     if (options.pooling == model::Pooling::none) options.pooling = model::default_pooling(*model);
     const bool exact = options.precision == Precision::exact;
-    graph::Graph graph = model::build_graph(*model->arch, h, *model->weights,
+    const bool narrow = !exact && NarrowWeights::pays();
+    graph::Graph graph = model::build_graph(*model->arch, h,
+                                            narrow ? narrow_weights : whole_weights,
                                             {.context = options.max_model_len,
                                              .pooling = options.pooling});
     int context = h.n_context;
@@ -189,6 +192,8 @@ struct Embedder::Impl {
   }
 
   const std::shared_ptr<const model::Model> model;
+  const graph::WeightSource& whole_weights = *model->weights;
+  const NarrowWeights narrow_weights{whole_weights};
   EmbedderOptions options;
   ThreadPool pool;
   std::unique_ptr<graph::Executor> executor;

@@ -13,7 +13,7 @@ namespace strata::engine {
 
 struct EmbedderOptions {
   int threads = 0;                             // 0: one per physical core
-  Precision precision = Precision::fast;
+  Precision precision = Precision::fast;       // fast: also bf16 products of f32 weights, if any
   model::Pooling pooling = model::Pooling::none;   // none: the model's own
   bool normalise = true;                       // vectors of length 1; never scores
   int max_model_len = 0;                       // 0: the model's context

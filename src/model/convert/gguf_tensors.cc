@@ -16,6 +16,7 @@ namespace {
 // Tensors whose rows and values both formats keep by the conventions known here.
 constexpr std::string_view kKnown[] = {
     "token_embd", "token_embd_norm", "position_embd", "token_types", "output", "output_norm",
+    "cls", "cls.norm", "cls.output",
     "attn_norm", "attn_norm_2", "attn_q", "attn_k", "attn_v", "attn_qkv", "attn_kv", "attn_output",
     "attn_q_norm", "attn_k_norm", "post_attention_norm", "attn_output_norm", "ffn_norm",
     "ffn_gate", "ffn_up", "ffn_down", "ffn_gate_inp", "ffn_gate_inp_shexp", "ffn_gate_shexp",
