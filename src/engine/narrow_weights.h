@@ -1,4 +1,4 @@
-// F32 matrices seen as BF16: half the bytes, and products at twice the rate or more on machines that
+// F32 matrices seen as BF16: half the bytes, and products at about twice the rate on machines that
 // multiply bf16. What a model keeps in another type, its vectors and its tables stay as they are.
 #pragma once
 #include <map>

@@ -54,7 +54,7 @@ def randomise(model, seed):
 
 def answers(model, vocabulary):
     random = torch.Generator().manual_seed(5)
-    for length in (2, 15, 40):   # a batch of all has at most 64 tokens
+    for length in (2, 15, 40):   # 64 tokens at most: all of them are one batch
         prompt = torch.randint(3, vocabulary, (1, length), generator=random)
         ids, greedy, margin = prompt, [], float("inf")
         with torch.no_grad():
