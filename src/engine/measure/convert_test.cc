@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/error.h"
 #include "engine/measure/logits.h"
@@ -53,6 +54,17 @@ void expect_reference(const std::string& path, const std::string& name) {
   }
 }
 
+/// Goldens with settings or tensors that convert has no keys for in GGUF, and says so.
+const std::set<std::string>& refused() {
+  static const std::set<std::string> names{
+      "deepseek_v2", "deepseek_v3", "deepseek_v3-yarn", "falcon-rw",       "falcon_h1",
+      "falcon_h1-factors", "glm4_moe", "gpt_oss",       "granitemoe",      "lfm2",
+      "lfm2-conv",   "mamba",       "mamba-odd",        "mamba2",          "mamba2-groups",
+      "minicpm3",    "minimax_m2",  "mixtral",          "opt-norm-behind", "phi3-longrope",
+      "qwen3_5",     "qwen3_5-heads", "qwen3_next",     "stablelm-qk-norm"};
+  return names;
+}
+
 class Converted : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Converted, ComputesTheSame) {
@@ -62,9 +74,11 @@ TEST_P(Converted, ComputesTheSame) {
     const auto store = model::open_store(golden(GetParam()));
     model::convert(*store, gguf, {.type = "f32", .threads = 2});
   } catch (const Error& e) {
-    if (e.code() == Code::unimplemented) GTEST_SKIP() << "refused: " << e.what();
-    throw;
+    EXPECT_EQ(e.code(), Code::unimplemented) << e.what();
+    EXPECT_TRUE(refused().contains(GetParam())) << e.what();
+    return;
   }
+  EXPECT_FALSE(refused().contains(GetParam())) << "it is written now: take it off the list";
   expect_reference(gguf, GetParam());
   const auto store = model::open_store(gguf);
   model::convert(*store, back, {.type = "bf16", .threads = 2, .shard_bytes = 200000});
