@@ -69,6 +69,14 @@ int code(float x, float d, int low, int high) {
   return int(std::nearbyint(std::clamp(q, float(low), float(high))));
 }
 
+float quantise_i8(const float* x, int count, int8_t* q) {
+  float top = 0;
+  for (int i = 0; i < count; ++i) top = std::max(top, std::fabs(finite(x[i])));
+  const float d = top / 127;
+  for (int i = 0; i < count; ++i) q[i] = int8_t(code(finite(x[i]), d, -127, 127));
+  return d;
+}
+
 float search_symmetric(const float* x, int count, int n) {
   const auto code_of = [n](float v) {
     return std::nearbyint(std::clamp(v, float(-n), float(n - 1)));

@@ -15,6 +15,9 @@ uint16_t scale_f16(float d);
 /// x / d to the nearest integer in [low, high]; 0 clamped to the range if d is 0.
 int code(float x, float d, int low, int high);
 
+/// Codes q in [-127, 127] of count values x ~= d q, the extreme one exact; returns d.
+float quantise_i8(const float* x, int count, int8_t* q);
+
 /// d of x ~= d q, q in [-n, n - 1]; negative when the extreme value is positive, so that it takes
 /// the code -n. 0 if all values are 0.
 float search_symmetric(const float* x, int count, int n);

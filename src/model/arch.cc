@@ -59,7 +59,7 @@ Tensor attention(Graph& g, const Layer& w, Tensor y, AttentionForm form) {
     if (w.rope != graph::kNone) x = g.rope(x, w.rope);
     return form.qk_norm == QkNorm::heads_after_rope ? norm(g, w, x, gain) : x;
   };
-  const Tensor q = project("attn_q", "attn_q_norm", h.n_head, h.d_head);      // [T, n_head, d_head]
+  const Tensor q = project("attn_q", "attn_q_norm", h.n_head, h.d_head);  // [T, n_head, d_head]
   const Tensor k = project("attn_k", "attn_k_norm", h.n_head_kv, h.d_head);
   const Tensor v = project("attn_v", {}, h.n_head_kv, h.d_head_v);
   const float scale = h.scaled_by_layer ? h.scale() / static_cast<float>(w.index + 1) : h.scale();
@@ -88,15 +88,13 @@ Tensor feed_forward(Graph& g, const Layer& w, Tensor y) {
   if (h.experts.n_expert == 0 || !g.has(w("ffn_gate_inp"))) return gated_mlp(g, w, y);
   const Tensor logits = g.linear(y, w("ffn_gate_inp"));
   const std::string gate = w("ffn_gate_inp_shexp");
-  return g.experts(y, logits, g.has(gate) ? g.linear(y, gate) : Tensor{}, w(""),
-                   {.router = h.experts,
-                    .act = h.act,
-                    .clamp = h.expert_clamp,
-                    .alpha = h.expert_alpha});
+  return g.experts(
+      y, logits, g.has(gate) ? g.linear(y, gate) : Tensor{}, w(""),
+      {.router = h.experts, .act = h.act, .clamp = h.expert_clamp, .alpha = h.expert_alpha});
 }
 
 Tensor latent_attention(Graph& g, const Layer& w, Tensor y) {
-  constexpr float kEps = 1e-6f;   // of the norms inside, whatever the model's
+  constexpr float kEps = 1e-6f;  // of the norms inside, whatever the model's
   const Hyper& h = w.h;
   const graph::LatentShape shape = {.n_head = h.n_head,
                                     .d_nope = h.latent.d_nope,
@@ -110,11 +108,11 @@ Tensor latent_attention(Graph& g, const Layer& w, Tensor y) {
   } else {
     q = g.linear(y, w("attn_q"));
   }
-  const Tensor row = g.latent_row(g.linear(y, w("attn_kv_a_mqa")), w("attn_kv_a_norm"), kEps,
-                                  shape.rank, w.rope);
-  q = g.latent_query(q, w(""), shape, w.rope);   // [T, n_head, rank + d_rope]
-  const Tensor mix = g.latent_attention(q, row, shape.rank,
-                                        {.scale = h.scale(), .softcap = h.attn_softcap});
+  const Tensor row =
+      g.latent_row(g.linear(y, w("attn_kv_a_mqa")), w("attn_kv_a_norm"), kEps, shape.rank, w.rope);
+  q = g.latent_query(q, w(""), shape, w.rope);  // [T, n_head, rank + d_rope]
+  const Tensor mix =
+      g.latent_attention(q, row, shape.rank, {.scale = h.scale(), .softcap = h.attn_softcap});
   return g.linear(g.merge(g.latent_values(mix, w(""), shape)), w("attn_output"));
 }
 
@@ -136,6 +134,23 @@ Tensor pre_norm_mlp_block(Graph& g, const Layer& w, Tensor x) {
   x = residual(g, w, x, attention(g, w, norm(g, w, x, "attn_norm")));
   return residual(g, w, x, mlp(g, w, norm(g, w, x, "ffn_norm")));
 }
+
+namespace {
+
+Tensor side_by_side(Graph& g, const Layer& w, Tensor x,
+                    Tensor (*half)(Graph& g, const Layer& layer, Tensor y)) {
+  const Tensor y = norm(g, w, x, "attn_norm");
+  const Tensor a = attention(g, w, y, {.qk_norm = qk_norm_if_stored(g, w)});
+  return g.add(g.add(x, a), half(g, w, y));
+}
+
+}  // namespace
+
+Tensor parallel_block(Graph& g, const Layer& w, Tensor x) {
+  return side_by_side(g, w, x, gated_mlp);
+}
+
+Tensor parallel_mlp_block(Graph& g, const Layer& w, Tensor x) { return side_by_side(g, w, x, mlp); }
 
 Tensor norm_behind_block(Graph& g, const Layer& w, Tensor x) {
   x = norm(g, w, g.add(x, attention(g, w, x)), "attn_output_norm");
@@ -173,11 +188,10 @@ class Ropes {
   static int add(Graph& g, const Rope& rope, int context) {
     if (rope.d == 0) return graph::kNone;
     auto table = std::make_shared<RopeTable>(rope, context);
-    return g.add_rope({.d = rope.d,
-                       .interleaved = rope.interleaved,
-                       .row = [table](int position, float* cos, float* sin) {
-                         table->row(position, cos, sin);
-                       }});
+    return g.add_rope(
+        {.d = rope.d,
+         .interleaved = rope.interleaved,
+         .row = [table](int position, float* cos, float* sin) { table->row(position, cos, sin); }});
   }
 
   const Hyper& h_;

@@ -13,7 +13,7 @@ namespace strata::model {
 struct Layer {
   const Hyper& h;
   int index = 0;
-  int rope = graph::kNone;   // index of the rotary embedding of this layer in the graph, if any
+  int rope = graph::kNone;  // index of the rotary embedding of this layer in the graph, if any
   std::string operator()(std::string_view name) const {
     return "blk." + std::to_string(index) + "." + std::string(name);
   }
@@ -21,14 +21,14 @@ struct Layer {
 };
 
 struct Arch {
-  std::string_view name;   // general.architecture of GGUF; Hyper::arch
+  std::string_view name;  // general.architecture of GGUF; Hyper::arch
   /// x [tokens, d_model] -> [tokens, d_model]
   graph::Tensor (*block)(graph::Graph& g, const Layer& layer, graph::Tensor x);
 };
 
 struct BuildOptions {
-  int context = 0;                   // positions that will be used; 0: the trained ones
-  Pooling pooling = Pooling::none;   // one vector a sequence (rank: scores) instead of logits
+  int context = 0;                  // positions that will be used; 0: the trained ones
+  Pooling pooling = Pooling::none;  // one vector a sequence (rank: scores) instead of logits
 };
 /// Embedding, blocks, final norm and head: everything around the blocks is common.
 /// Errors: data_loss naming a missing or misshapen tensor; unimplemented for an unknown
@@ -76,6 +76,11 @@ graph::Tensor pre_norm_block(graph::Graph& g, const Layer& layer, graph::Tensor 
 graph::Tensor latent_block(graph::Graph& g, const Layer& layer, graph::Tensor x);
 /// GPT-2's: the same with an MLP without a gate.
 graph::Tensor pre_norm_mlp_block(graph::Graph& g, const Layer& layer, graph::Tensor x);
+/// Command R's: x + attention(norm(x)) + gated_mlp(norm(x)), one norm for both, query and key norms
+/// where stored.
+graph::Tensor parallel_block(graph::Graph& g, const Layer& layer, graph::Tensor x);
+/// GPT-J's: the same with an MLP without a gate.
+graph::Tensor parallel_mlp_block(graph::Graph& g, const Layer& layer, graph::Tensor x);
 /// BERT's: sums are normalised, so that every row of the stream is. The MLP has a gate where one is
 /// stored. Source: arXiv:1810.04805.
 graph::Tensor norm_behind_block(graph::Graph& g, const Layer& layer, graph::Tensor x);

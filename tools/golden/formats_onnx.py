@@ -8,26 +8,13 @@ onnx            names kept, raw data
 onnx-external   weights in a file of their own; linear layers as exporters write them: a MatMul with
                 a transposed constant that is named after a number
 """
-import json
-import pathlib
-import shutil
-import struct
 
-import ml_dtypes
+import shutil
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
-
-GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests/golden"
-
-
-def load(path):
-    raw = path.read_bytes()
-    (n,) = struct.unpack("<Q", raw[:8])
-    header = json.loads(raw[8:8 + n])
-    header.pop("__metadata__", None)
-    return {name: np.frombuffer(raw[8 + n:][slice(*t["data_offsets"])], ml_dtypes.bfloat16)
-            .reshape(t["shape"]) for name, t in header.items()}
+from checkpoint import GOLDEN, load
 
 
 def tensor(name, array):
@@ -43,8 +30,14 @@ def write(name, nodes, initialisers, external):
     model = helper.make_model(helper.make_graph(nodes, "llama", [x], [], initialisers))
     (out / "model.onnx_data").unlink(missing_ok=True)
     if external:
-        onnx.save_model(model, out / "model.onnx", save_as_external_data=True,
-                        all_tensors_to_one_file=True, location="model.onnx_data", size_threshold=64)
+        onnx.save_model(
+            model,
+            out / "model.onnx",
+            save_as_external_data=True,
+            all_tensors_to_one_file=True,
+            location="model.onnx_data",
+            size_threshold=64,
+        )
         (out / "model.onnx_data").chmod(0o644)
     else:
         onnx.save_model(model, out / "model.onnx")
@@ -58,7 +51,8 @@ for i, (name, array) in enumerate(state.items()):
     if name.endswith("_proj.weight"):
         constant = f"onnx::MatMul_{1000 + i}"
         place = "/" + name.removesuffix(".weight").replace(".layers.", "/layers.").replace(
-            ".self_attn.", "/self_attn/").replace(".mlp.", "/mlp/")
+            ".self_attn.", "/self_attn/"
+        ).replace(".mlp.", "/mlp/")
         nodes.append(helper.make_node("MatMul", ["x", constant], [f"y{i}"], name=place + "/MatMul"))
         initialisers.append(tensor(constant, np.ascontiguousarray(array.T)))
     else:

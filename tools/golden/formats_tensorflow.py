@@ -9,29 +9,17 @@ tensorflow-objects   tf.train.Checkpoint of nested modules
 keras-h5             groups and datasets as transformers' TF classes name them, by h5py
 keras-archive        a Keras 3 model by model.save
 """
+
 import json
 import os
-import pathlib
 import shutil
-import struct
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import h5py
 import keras
-import ml_dtypes
 import numpy as np
 import tensorflow as tf
-
-GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests/golden"
-
-
-def load(path):
-    raw = path.read_bytes()
-    (n,) = struct.unpack("<Q", raw[:8])
-    header = json.loads(raw[8:8 + n])
-    header.pop("__metadata__", None)
-    return {name: np.frombuffer(raw[8 + n:][slice(*t["data_offsets"])], ml_dtypes.bfloat16)
-            .reshape(t["shape"]) for name, t in header.items()}
+from checkpoint import GOLDEN, load
 
 
 def folder(name, library):
@@ -61,8 +49,12 @@ halves = [list(variables)[::2], list(variables)[1::2]]
 parts = []
 for i, half in enumerate(halves):
     part = str(out / f"part{i}")
-    tf.raw_ops.SaveV2(prefix=part, tensor_names=half, shape_and_slices=[""] * len(half),
-                      tensors=[tf.constant(variables[n], tf.bfloat16) for n in half])
+    tf.raw_ops.SaveV2(
+        prefix=part,
+        tensor_names=half,
+        shape_and_slices=[""] * len(half),
+        tensors=[tf.constant(variables[n], tf.bfloat16) for n in half],
+    )
     parts.append(part)
 tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=parts, destination_prefix=str(out / "model.ckpt"))
 
@@ -84,8 +76,12 @@ with h5py.File(out / "tf_model.h5", "w") as file:
     group.attrs["weight_names"] = [f"tf_llama_for_causal_lm/{n}:0".encode() for n in variables]
     for name, array in variables.items():
         path = name.replace("layers/", "layers_._")
-        group.create_dataset(f"tf_llama_for_causal_lm/{path}:0", data=array.astype(np.float16 if
-                             np.array_equal(array.astype(np.float16), array) else np.float32))
+        group.create_dataset(
+            f"tf_llama_for_causal_lm/{path}:0",
+            data=array.astype(
+                np.float16 if np.array_equal(array.astype(np.float16), array) else np.float32
+            ),
+        )
 
 out = folder("keras-archive", f"keras {keras.__version__}")
 
@@ -138,20 +134,27 @@ def table(array):
 
 def part(prefix, kind=Part):
     children = {}
-    for key in dict.fromkeys(n.removeprefix(prefix).split(".")[0] for n in state
-                             if n.startswith(prefix)):
+    for key in dict.fromkeys(
+        n.removeprefix(prefix).split(".")[0] for n in state if n.startswith(prefix)
+    ):
         weight = state.get(f"{prefix}{key}.weight")
         if key == "layers":
-            children[key] = [part(f"{prefix}layers.{i}.", Block) for i in
-                             range(json.loads((GOLDEN / "llama/config.json").read_text())
-                                   ["num_hidden_layers"])]
+            children[key] = [
+                part(f"{prefix}layers.{i}.", Block)
+                for i in range(
+                    json.loads((GOLDEN / "llama/config.json").read_text())["num_hidden_layers"]
+                )
+            ]
         elif weight is None:
             children[key] = part(f"{prefix}{key}.", Model if key == "model" else Part)
         elif weight.ndim == 1:
             children[key] = norm(weight)
         else:
-            children[key] = table(weight) if "embed" in key else linear(
-                weight, LmHead if key == "lm_head" else keras.layers.Dense)
+            children[key] = (
+                table(weight)
+                if "embed" in key
+                else linear(weight, LmHead if key == "lm_head" else keras.layers.Dense)
+            )
     layer = kind(children)
     layer.built = True
     return layer

@@ -9,13 +9,6 @@
 namespace strata::kernel::STRATA_ISA {
 namespace {
 
-struct Square {
-  STRATA_METHOD F operator()(F x) const { return x * x; }
-};
-struct Times {
-  F factor;
-  STRATA_METHOD F operator()(F x) const { return x * factor; }
-};
 struct TimesGain {
   F factor, offset;
   STRATA_METHOD F operator()(F x, F gain) const { return x * factor * (gain + offset); }

@@ -2,6 +2,19 @@
 // inside the level's part of a kernel file. An operation is a struct whose operator() maps F to F.
 namespace strata::kernel::STRATA_ISA {
 
+namespace {
+
+// Operations of several kernels.
+struct Square {
+  STRATA_METHOD F operator()(F x) const { return x * x; }
+};
+struct Times {
+  F factor;
+  STRATA_METHOD F operator()(F x) const { return x * factor; }
+};
+
+}  // namespace
+
 /// out[i] = op(x[i])
 template <class Op>
 STRATA_INLINE void map(Op op, const float* x, int64_t n, float* out) {

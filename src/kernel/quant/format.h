@@ -25,7 +25,7 @@ struct Format : TypeInfo {
   void (*to_f32)(const uint8_t* stored, int64_t blocks, float* out);
   /// The reverse; null where there is no quantiser.
   void (*from_f32)(const float* values, int64_t blocks, uint8_t* stored);
-  Packing packing{};   // empty: f32, f16, bf16, which are packed by column
+  Packing packing{};  // empty: f32, f16, bf16, which are packed by column
 };
 
 using FormatFile = Registry<Format>;
@@ -68,6 +68,20 @@ inline uint32_t word(const uint8_t* p, int j) {
   return w;
 }
 
+/// Packing::scales of blocks of 32 with an f16 scale `d`.
+template <class Block>
+void half_scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
+  for (int b = 0; b < blocks; ++b) to.half(32 * b, read<Block>(span, b).d);
+}
+/// The same with an f16 minimum `m`, which a block adds and a packed one subtracts.
+template <class Block>
+void half_scales_and_minima(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
+  for (int b = 0; b < blocks; ++b) {
+    const auto block = read<Block>(span, b);
+    to.half(64 * b, block.d);
+    to.half(64 * b + 32, block.m ^ kSignF16);
+  }
+}
 
 /// 32 nibbles, low ones first.
 inline void nibble_words(const uint8_t* q, uint32_t (&u)[8]) {

@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <cmath>
-
 #include "kernel/quant/format.h"
 #include "kernel/quant_search.h"
 
@@ -24,10 +21,8 @@ void to_f32(const uint8_t* stored, int64_t blocks, float* out) {
 
 void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
   for (int64_t b = 0; b < blocks; ++b, values += 64) {
-    float top = 0;
-    for (int i = 0; i < 64; ++i) top = std::max(top, std::fabs(finite(values[i])));
-    I8 block{.d = top / 127, .q = {}};
-    for (int i = 0; i < 64; ++i) block.q[i] = int8_t(code(finite(values[i]), block.d, -127, 127));
+    I8 block;
+    block.d = quantise_i8(values, 64, block.q);
     write(block, stored, b);
   }
 }
@@ -42,10 +37,11 @@ void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
   for (int i = 0; i < (blocks + 1) / 2; ++i) to.f32(i, read<I8>(span, i).d);
 }
 
-const FormatFile file({{"I8_64", Type::i8, 1000, 1000, 64, 68, true},
-                       to_f32, from_f32,
-                       {{.coding = layout::Coding::u8, .header = layout::Header::wide, .scales = 4},
-                        codes, scales}});
+const FormatFile file(
+    {{"I8_64", Type::i8, 1000, 1000, 64, 68, true},
+     to_f32,
+     from_f32,
+     {{.coding = layout::Coding::u8, .header = layout::Header::wide, .scales = 4}, codes, scales}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

@@ -42,15 +42,12 @@ void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
   }
 }
 
-void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
-  for (int b = 0; b < blocks; ++b) to.half(32 * b, read<IQ4_NL>(span, b).d);
-}
-
 const FormatFile file({{"IQ4_NL", Type::iq4_nl, 20, 25, 32, 18, true},
-                       to_f32, from_f32,
+                       to_f32,
+                       from_f32,
                        {{layout::Coding::u4_book, layout::Header::half, kIq4Book.value},
                         codes,
-                        scales}});
+                        half_scales<IQ4_NL>}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

@@ -40,13 +40,10 @@ void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
   }
 }
 
-void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
-  for (int b = 0; b < blocks; ++b) to.half(32 * b, read<Q4_0>(span, b).d);
-}
-
 const FormatFile file({{"Q4_0", Type::q4_0, 2, 2, 32, 18, true},
-                       to_f32, from_f32,
-                       {{layout::Coding::u4, layout::Header::half}, codes, scales}});
+                       to_f32,
+                       from_f32,
+                       {{layout::Coding::u4, layout::Header::half}, codes, half_scales<Q4_0>}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

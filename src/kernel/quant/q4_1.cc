@@ -42,18 +42,11 @@ void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
   }
 }
 
-// The minimum is added here; a packed one is subtracted.
-void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
-  for (int b = 0; b < blocks; ++b) {
-    const auto block = read<Q4_1>(span, b);
-    to.half(64 * b, block.d);
-    to.half(64 * b + 32, block.m ^ kSignF16);
-  }
-}
-
-const FormatFile file({{"Q4_1", Type::q4_1, 3, 3, 32, 20, true},
-                       to_f32, from_f32,
-                       {{layout::Coding::u4_min, layout::Header::half_min}, codes, scales}});
+const FormatFile file(
+    {{"Q4_1", Type::q4_1, 3, 3, 32, 20, true},
+     to_f32,
+     from_f32,
+     {{layout::Coding::u4_min, layout::Header::half_min}, codes, half_scales_and_minima<Q4_1>}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

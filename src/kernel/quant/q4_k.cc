@@ -42,20 +42,11 @@ void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
     for (int j = 0; j < 8; ++j) u[b][j] = word(block.q + b / 2 * 32, j) >> b % 2 * 4 & bytes(15);
 }
 
-void scales(const uint8_t* span, int, const layout::HeaderRow& to) {
-  const auto block = read<Q4_K>(span, 0);
-  to.half(0, block.d);
-  to.half(32, block.d_min);
-  uint8_t field[16];
-  const ScaleMin six = unpack_scale_min(block.scale);
-  std::memcpy(field, six.scale, 8);
-  std::memcpy(field + 8, six.min, 8);
-  to.six(field);
-}
-
-const FormatFile file({{"Q4_K", Type::q4_k, 12, 15, 256, 144, true},
-                       to_f32, from_f32,
-                       {{layout::Coding::u4_min, layout::Header::k4}, codes, scales}});
+const FormatFile file(
+    {{"Q4_K", Type::q4_k, 12, 15, 256, 144, true},
+     to_f32,
+     from_f32,
+     {{layout::Coding::u4_min, layout::Header::k4}, codes, six_bit_scales<Q4_K>}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

@@ -45,13 +45,10 @@ void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
   }
 }
 
-void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
-  for (int b = 0; b < blocks; ++b) to.half(32 * b, read<Q5_0>(span, b).d);
-}
-
 const FormatFile file({{"Q5_0", Type::q5_0, 6, 8, 32, 22, true},
-                       to_f32, from_f32,
-                       {{layout::Coding::u5, layout::Header::half}, codes, scales}});
+                       to_f32,
+                       from_f32,
+                       {{layout::Coding::u5, layout::Header::half}, codes, half_scales<Q5_0>}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

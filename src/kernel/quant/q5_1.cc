@@ -16,8 +16,7 @@ void to_f32(const uint8_t* stored, int64_t blocks, float* out) {
   for (int64_t b = 0; b < blocks; ++b, out += 32) {
     const auto block = read<Q5_1>(stored, b);
     const float d = half::from_f16(block.d), m = half::from_f16(block.m);
-    for (int i = 0; i < 32; ++i)
-      out[i] = d * float(nibble(block.q, i) | fifth(block.high, i)) + m;
+    for (int i = 0; i < 32; ++i) out[i] = d * float(nibble(block.q, i) | fifth(block.high, i)) + m;
   }
 }
 
@@ -46,18 +45,11 @@ void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
   }
 }
 
-// The minimum is added here; a packed one is subtracted.
-void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
-  for (int b = 0; b < blocks; ++b) {
-    const auto block = read<Q5_1>(span, b);
-    to.half(64 * b, block.d);
-    to.half(64 * b + 32, block.m ^ kSignF16);
-  }
-}
-
-const FormatFile file({{"Q5_1", Type::q5_1, 7, 9, 32, 24, true},
-                       to_f32, from_f32,
-                       {{layout::Coding::u5_min, layout::Header::half_min}, codes, scales}});
+const FormatFile file(
+    {{"Q5_1", Type::q5_1, 7, 9, 32, 24, true},
+     to_f32,
+     from_f32,
+     {{layout::Coding::u5_min, layout::Header::half_min}, codes, half_scales_and_minima<Q5_1>}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

@@ -50,20 +50,11 @@ void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
                 (word(block.high, j) >> b & bytes(1)) << 4;
 }
 
-void scales(const uint8_t* span, int, const layout::HeaderRow& to) {
-  const auto block = read<Q5_K>(span, 0);
-  to.half(0, block.d);
-  to.half(32, block.d_min);
-  uint8_t field[16];
-  const ScaleMin six = unpack_scale_min(block.scale);
-  std::memcpy(field, six.scale, 8);
-  std::memcpy(field + 8, six.min, 8);
-  to.six(field);
-}
-
-const FormatFile file({{"Q5_K", Type::q5_k, 13, 17, 256, 176, true},
-                       to_f32, from_f32,
-                       {{layout::Coding::u5_min, layout::Header::k4}, codes, scales}});
+const FormatFile file(
+    {{"Q5_K", Type::q5_k, 13, 17, 256, 176, true},
+     to_f32,
+     from_f32,
+     {{layout::Coding::u5_min, layout::Header::k4}, codes, six_bit_scales<Q5_K>}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

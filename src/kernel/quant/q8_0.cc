@@ -40,13 +40,10 @@ void codes(const uint8_t* span, int blocks, uint32_t (*u)[8]) {
     for (int j = 0; j < 8; ++j) u[b][j] = word(span + 34 * b + 2, j) ^ bytes(0x80);
 }
 
-void scales(const uint8_t* span, int blocks, const layout::HeaderRow& to) {
-  for (int b = 0; b < blocks; ++b) to.half(32 * b, read<Q8_0>(span, b).d);
-}
-
 const FormatFile file({{"Q8_0", Type::q8_0, 8, 7, 32, 34, true},
-                       to_f32, from_f32,
-                       {{layout::Coding::u8, layout::Header::half}, codes, scales}});
+                       to_f32,
+                       from_f32,
+                       {{layout::Coding::u8, layout::Header::half}, codes, half_scales<Q8_0>}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <cmath>
-
 #include "kernel/quant/format.h"
 #include "kernel/quant_search.h"
 
@@ -24,13 +21,9 @@ void to_f32(const uint8_t* stored, int64_t blocks, float* out) {
 
 void from_f32(const float* values, int64_t blocks, uint8_t* stored) {
   for (int64_t b = 0; b < blocks; ++b, values += 256) {
-    float top = 0;
-    for (int i = 0; i < 256; ++i) top = std::max(top, std::fabs(finite(values[i])));
-    Q8_K block{.d = top / 127, .q = {}, .sum = {}};
-    for (int i = 0; i < 256; ++i) {
-      block.q[i] = int8_t(code(finite(values[i]), block.d, -127, 127));
-      block.sum[i / 16] = int16_t(block.sum[i / 16] + block.q[i]);
-    }
+    Q8_K block{};
+    block.d = quantise_i8(values, 256, block.q);
+    for (int i = 0; i < 256; ++i) block.sum[i / 16] = int16_t(block.sum[i / 16] + block.q[i]);
     write(block, stored, b);
   }
 }
@@ -44,10 +37,11 @@ void scales(const uint8_t* span, int, const layout::HeaderRow& to) {
   to.f32(0, read<Q8_K>(span, 0).d);
 }
 
-const FormatFile file({{"Q8_K", Type::q8_k, 15, 7, 256, 292, true},
-                       to_f32, from_f32,
-                       {{.coding = layout::Coding::u8, .header = layout::Header::wide, .scales = 1},
-                        codes, scales}});
+const FormatFile file(
+    {{"Q8_K", Type::q8_k, 15, 7, 256, 292, true},
+     to_f32,
+     from_f32,
+     {{.coding = layout::Coding::u8, .header = layout::Header::wide, .scales = 1}, codes, scales}});
 
 }  // namespace
 }  // namespace strata::kernel::quant

@@ -6,8 +6,10 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "kernel/half.h"
+#include "kernel/quant/format.h"
 #include "kernel/quant_search.h"
 
 namespace strata::kernel::quant {
@@ -33,6 +35,19 @@ inline void pack_scale_min(const ScaleMin& r, uint8_t* p) {
     p[4 + s] = uint8_t(r.min[s] | r.min[4 + s] >> 4 << 6);
     p[8 + s] = uint8_t((r.scale[4 + s] & 15) | (r.min[4 + s] & 15) << 4);
   }
+}
+
+/// Packing::scales of a block with f16 `d` and `d_min` and these twelve bytes in `scale`.
+template <class Block>
+void six_bit_scales(const uint8_t* span, int, const layout::HeaderRow& to) {
+  const auto block = read<Block>(span, 0);
+  to.half(0, block.d);
+  to.half(32, block.d_min);
+  const ScaleMin six = unpack_scale_min(block.scale);
+  uint8_t field[16];
+  std::memcpy(field, six.scale, 8);
+  std::memcpy(field + 8, six.min, 8);
+  to.six(field);
 }
 
 /// One block of 256 values x ~= d scale q - d_min min, q in [0, n], by a search in each group.

@@ -7,17 +7,6 @@
 #include "kernel/ops/row_loop.h"
 
 namespace strata::kernel::STRATA_ISA {
-namespace {
-
-struct Square {
-  STRATA_METHOD F operator()(F x) const { return x * x; }
-};
-struct Times {
-  F factor;
-  STRATA_METHOD F operator()(F x) const { return x * factor; }
-};
-
-}  // namespace
 
 static void run(const float* x, float eps, float scale, int64_t n, float* out) {
   const float squares = sum(Square{}, x, n);

@@ -6,13 +6,6 @@
 namespace strata::model {
 namespace {
 
-// x [tokens, d_model] -> [tokens, d_model]
-graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
-  const graph::Tensor y = norm(g, w, x, "attn_norm");
-  const graph::Tensor a = attention(g, w, y, {.qk_norm = qk_norm_if_stored(g, w)});
-  return g.add(g.add(x, a), gated_mlp(g, w, y));
-}
-
 const Registry<Family> family({
     .name = "command-r",
     .hf = {"cohere"},
@@ -31,7 +24,7 @@ const Registry<Family> family({
     .logit_scale = 0.0625,
 });
 
-const Registry<Arch> entry{{.name = "command-r", .block = block}};
+const Registry<Arch> entry{{.name = "command-r", .block = parallel_block}};
 
 }  // namespace
 }  // namespace strata::model

@@ -6,12 +6,6 @@
 namespace strata::model {
 namespace {
 
-// x [tokens, d_model] -> [tokens, d_model]
-graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
-  const graph::Tensor y = norm(g, w, x, "attn_norm");
-  return g.add(g.add(x, attention(g, w, y)), gated_mlp(g, w, y));
-}
-
 const Registry<Family> family({
     .name = "cohere2",
     .hf = {"cohere2"},
@@ -33,7 +27,7 @@ const Registry<Family> family({
     .logit_scale = 0.0625,
 });
 
-const Registry<Arch> entry{{.name = "cohere2", .block = block}};
+const Registry<Arch> entry{{.name = "cohere2", .block = parallel_block}};
 
 }  // namespace
 }  // namespace strata::model

@@ -8,12 +8,6 @@
 namespace strata::model {
 namespace {
 
-// x [tokens, d_model] -> [tokens, d_model]
-graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
-  const graph::Tensor y = norm(g, w, x, "attn_norm");
-  return g.add(g.add(x, attention(g, w, y)), mlp(g, w, y));
-}
-
 const Registry<Family> family({
     .name = "gptj",
     .hf = {"gptj"},
@@ -35,7 +29,7 @@ const Registry<Family> family({
         },
 });
 
-const Registry<Arch> entry{{.name = "gptj", .block = block}};
+const Registry<Arch> entry{{.name = "gptj", .block = parallel_mlp_block}};
 
 }  // namespace
 }  // namespace strata::model

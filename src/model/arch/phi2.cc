@@ -6,13 +6,6 @@
 namespace strata::model {
 namespace {
 
-// x [tokens, d_model] -> [tokens, d_model]
-graph::Tensor block(graph::Graph& g, const Layer& w, graph::Tensor x) {
-  const graph::Tensor y = norm(g, w, x, "attn_norm");
-  const graph::Tensor a = attention(g, w, y, {.qk_norm = qk_norm_if_stored(g, w)});
-  return g.add(g.add(x, a), mlp(g, w, y));
-}
-
 const Registry<Family> family({
     .name = "phi2",
     .hf = {"phi"},
@@ -26,7 +19,7 @@ const Registry<Family> family({
     .rotated = 0.5,
 });
 
-const Registry<Arch> entry{{.name = "phi2", .block = block}};
+const Registry<Arch> entry{{.name = "phi2", .block = parallel_mlp_block}};
 
 }  // namespace
 }  // namespace strata::model
