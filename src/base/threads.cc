@@ -1,6 +1,5 @@
 #include "base/threads.h"
 
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -9,77 +8,33 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <climits>
 #include <csignal>
 #include <cstring>
-#include <set>
+#include <map>
+#include <optional>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "base/background.h"
+#include "base/barrier.h"
 #include "base/cgroup.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/cpu_parking.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/topology.h"
 #include "base/tuning.h"
+#include "base/wait_line.h"
 
 namespace strata {
 namespace {
 
-constexpr int kFlatMax = 8;           // up to here every thread polls every other
-constexpr int kTreeWidth = 4;         // children of a thread in the tree above that
-// Spinning takes the core from the thread that one waits for; sched_yield would give away a whole
+// Spinning then takes time from the thread that one waits for; sched_yield would give away a whole
 // slice to whoever else wants the core.
-constexpr int kOversubscribedUs = 2;
-constexpr int kPausesPerLook = 32;   // between two reads of the clock
-
-void pause() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("isb" ::: "memory");   // yield is a no-op on most cores
-#endif
-}
-
-// One writer, any number of waiters. Two cache lines: neighbouring lines are fetched in pairs.
-struct alignas(128) Line {
-  std::atomic<uint32_t> value{0};
-  std::atomic<uint32_t> sleepers{0};
-};
-static_assert(sizeof(std::atomic<uint32_t>) == 4 && std::atomic<uint32_t>::is_always_lock_free);
-
-long futex(std::atomic<uint32_t>& word, int operation, uint32_t value) {
-  return syscall(SYS_futex, &word, operation | FUTEX_PRIVATE_FLAG, value, nullptr, nullptr, 0);
-}
-
-// Values wrap: `target` is reached when it is not ahead of the value.
-bool reached(uint32_t value, uint32_t target) { return static_cast<int32_t>(value - target) >= 0; }
-
-// No wake-up is lost: the writer stores the value, then reads the sleepers; a waiter counts itself,
-// then reads the value; one total order holds all four.
-void publish(Line& line, uint32_t value) {
-  line.value.store(value, std::memory_order_seq_cst);
-  if (line.sleepers.load(std::memory_order_seq_cst) != 0)
-    futex(line.value, FUTEX_WAKE, INT_MAX);
-}
-
-void await(Line& line, uint32_t target, int64_t spin_ns) {
-  if (reached(line.value.load(std::memory_order_acquire), target)) return;
-  for (const int64_t until = now_ns() + spin_ns; now_ns() < until;)
-    for (int i = 0; i < kPausesPerLook; ++i) {
-      pause();
-      if (reached(line.value.load(std::memory_order_acquire), target)) return;
-    }
-  line.sleepers.fetch_add(1, std::memory_order_seq_cst);
-  for (;;) {
-    const uint32_t value = line.value.load(std::memory_order_seq_cst);
-    if (reached(value, target)) break;
-    futex(line.value, FUTEX_WAIT, value);
-  }
-  line.sleepers.fetch_sub(1, std::memory_order_relaxed);
-}
+constexpr int kCrowdedUs = 2;
+constexpr int64_t kLookNs = 50'000'000;   // of work between two looks at who uses the CPUs
 
 struct Affinity {
   static constexpr size_t words = kThreadsMax * 8 / (8 * sizeof(unsigned long));
@@ -115,60 +70,130 @@ void pin_caller(int cpu) {
                                std::strerror(errno)));
 }
 
+// Threads of one CPU share a seat; unpinned ones have one each.
+std::vector<int> seats_of(const std::vector<int>& cpus, bool pin) {
+  std::map<int, int> seat_of_cpu;
+  std::vector<int> seats;
+  for (size_t t = 0; t < cpus.size(); ++t) {
+    const int fresh = static_cast<int>(pin ? seat_of_cpu.size() : t);
+    seats.push_back(pin ? seat_of_cpu.try_emplace(cpus[t], fresh).first->second : fresh);
+  }
+  return seats;
+}
+
 }  // namespace
 
 struct ThreadPool::Impl {
   int size = 1;
   bool pin = true;
   std::atomic<int64_t> spin_ns{0};
-  bool crowded = false;
+  bool crowded = false;             // more seats than CPUs or their quota
   std::vector<int> cpus;
+  std::optional<Barrier> barrier;
 
-  Line go;                          // generation of run(); its publication releases the workers
-  Line release;                     // tree barriers only: thread 0 says that all have arrived
-  std::unique_ptr<Line[]> arrived;  // barriers that t, and in the tree all below it, has reached
-  const ThreadFunction* work = nullptr;   // nullptr tells the workers to end
+  WaitLine go;                      // generation of run(); its publication releases the workers
+  const ThreadFunction* work = nullptr;
+  std::atomic<bool> ending{false};
   std::atomic<uint64_t> barriers{0};
   std::vector<std::thread> workers;
 
   std::unique_ptr<ReservedCpus> reserved;
   pid_t caller = 0;                 // the thread pinned as thread 0
   Affinity caller_before;
+  int caller_cpu = -1;
 
-  bool flat() const { return size <= kFlatMax; }
-
-  // Returns this barrier's number. In the tree it first waits for the threads below.
-  uint32_t arrive(int t) {
-    const uint32_t epoch = arrived[t].value.load(std::memory_order_relaxed) + 1;
-    if (!flat())
-      for (int c = t * kTreeWidth + 1; c <= t * kTreeWidth + kTreeWidth && c < size; ++c)
-        await(arrived[c], epoch, spin_ns);
-    publish(arrived[t], epoch);
-    return epoch;
-  }
-
-  void await_others(int t, uint32_t epoch) {
-    for (int other = 0; other < size; ++other)
-      if (other != t) await(arrived[other], epoch, spin_ns);
-  }
+  // Threads that are left out, because their CPUs are parked, wait for a recall: what they join is
+  // the first generation that has room for them. Width and generation change together.
+  std::optional<CpuParking> parking;
+  int width = 1;                    // threads that take part
+  std::atomic<uint64_t> joining{0};           // width << 32 | generation
+  WaitLine recall;
+  std::vector<int> cpu_of;                    // thread -> CPU, of those that take part
+  std::unique_ptr<std::atomic<pid_t>[]> ids;  // thread -> system's number
+  std::map<pid_t, int64_t> waited_before;     // system's number -> nanoseconds at the last look
+  int64_t busy_ns = 0;                        // since the last look
 
   void work_loop(int t) noexcept {
-    if (pin) pin_caller(cpus[t]);
+    int cpu = cpus[t];
+    if (pin) pin_caller(cpu);
+    ids[t] = thread_id();
+    uint32_t calls = 0;
     for (uint32_t generation = 1;; ++generation) {
-      await(go, generation, spin_ns);
-      if (!work) return;
+      await(go, generation, barrier->shared(t) ? 0 : spin_ns.load());
+      if (ending) return;
       (*work)(t);
-      arrive(t);
+      if (pin && cpu != cpu_of[t]) pin_caller(cpu = cpu_of[t]);
+      // Read before the report: only until then does it stand.
+      bool out = t >= static_cast<int>(joining.load(std::memory_order_relaxed) >> 32);
+      barrier->report(t, spin_ns);
+      while (out) {
+        await(recall, ++calls, 0);
+        calls = recall.value.load(std::memory_order_acquire);
+        if (ending) return;
+        const uint64_t room = joining.load(std::memory_order_acquire);
+        out = t >= static_cast<int>(room >> 32);
+        generation = static_cast<uint32_t>(room) - 1;
+      }
     }
+  }
+
+  void run(ThreadFunction fn) {
+    work = &fn;
+    publish(go, go.value.load(std::memory_order_relaxed) + 1);
+    fn(0);
+    barrier->report(0, spin_ns);
+  }
+
+  // Between two runs. Those that leave learn it in a last run with them, those that come join the
+  // next; both runs do nothing else.
+  void set_width(int wanted) {
+    const uint32_t now = go.value.load(std::memory_order_relaxed);
+    const uint32_t next = wanted < width ? now + 2 : now + 1;
+    joining.store(uint64_t(wanted) << 32 | next, std::memory_order_release);
+    if (wanted < width) run([](int) {});
+    const bool more = wanted > width;
+    width = wanted;
+    barrier->narrow(wanted);
+    if (more) publish(recall, recall.value.load(std::memory_order_relaxed) + 1);
+  }
+
+  void follow_parking() {
+    const std::span<const int> in_use = parking->in_use();
+    for (size_t t = 0; t < in_use.size(); ++t) cpu_of[t] = cpus[in_use[t]];
+    set_width(static_cast<int>(in_use.size()));
+    run([](int) {});   // each goes to its CPU
+    pin_thread_0();
+    log::debug("compute threads: {} of {}, the other CPUs are used by others", width, size);
+  }
+
+  // How long each thread that takes part was ready to run but did not, since the last look.
+  std::vector<int64_t> waited() {
+    std::vector<int64_t> since(static_cast<size_t>(width));
+    std::map<pid_t, int64_t> now;
+    ids[0] = thread_id();
+    for (int t = 0; t < width; ++t) {
+      const int64_t total = run_queue_wait_ns(ids[t]).value_or(0);
+      const auto before = waited_before.find(ids[t]);
+      since[t] = before == waited_before.end() ? 0 : total - before->second;
+      now[ids[t]] = total;
+    }
+    waited_before = std::move(now);
+    return since;
+  }
+
+  void look() {
+    if (parking->update(now_ns(), std::exchange(busy_ns, 0), waited())) follow_parking();
   }
 
   void pin_thread_0() {
     const pid_t self = thread_id();
-    if (caller == self) return;
-    unpin_caller();
-    caller = self;
-    caller_before = Affinity::of_caller();
-    pin_caller(cpus[0]);
+    if (caller != self) {
+      unpin_caller();
+      caller = self;
+      caller_before = Affinity::of_caller();
+      caller_cpu = -1;
+    }
+    if (caller_cpu != cpu_of[0]) pin_caller(caller_cpu = cpu_of[0]);
   }
 
   void unpin_caller() {
@@ -196,8 +221,9 @@ struct ThreadPool::Impl {
   }
 
   void stop() {
-    work = nullptr;
+    ending = true;
     publish(go, go.value.load(std::memory_order_relaxed) + 1);
+    publish(recall, recall.value.load(std::memory_order_relaxed) + 1);
     for (std::thread& worker : workers) worker.join();
     unpin_caller();
   }
@@ -216,20 +242,23 @@ ThreadPool::ThreadPool(const Options& options) : impl_(std::make_unique<Impl>())
   p.cpus.resize(static_cast<size_t>(p.size));
   for (size_t i = given; i < p.cpus.size(); ++i) p.cpus[i] = p.cpus[i % given];
 
-  size_t cpus = topology().cpus.size();
-  if (p.pin) cpus = std::min(cpus, std::set<int>(p.cpus.begin(), p.cpus.end()).size());
-  const double usable =
-      std::min(static_cast<double>(cpus), cgroup::cpu_quota().value_or(kThreadsMax));
-  p.crowded = p.size > usable;
+  p.barrier.emplace(seats_of(p.cpus, p.pin));
+  p.crowded = p.barrier->seats() > std::min(static_cast<double>(topology().cpus.size()),
+                                            cgroup::cpu_quota().value_or(kThreadsMax));
   set_spin(options.spin_us);
-  p.arrived = std::make_unique<Line[]>(static_cast<size_t>(p.size));
+  p.width = p.size;
+  p.joining = uint64_t(p.size) << 32;
+  p.cpu_of = p.cpus;
+  p.ids = std::make_unique<std::atomic<pid_t>[]>(static_cast<size_t>(p.size));
+  if (p.pin && !p.crowded && p.size > 1 && p.barrier->seats() == p.size && options.park)
+    p.parking.emplace(p.size);
   if (p.pin) p.reserved = std::make_unique<ReservedCpus>(p.cpus);
   p.start_workers();
 }
 
 void ThreadPool::set_spin(int us) {
   if (us < 0) us = tuning().spin_us;
-  impl_->spin_ns = 1000 * int64_t{impl_->crowded ? std::min(us, kOversubscribedUs) : us};
+  impl_->spin_ns = 1000 * int64_t{impl_->crowded ? std::min(us, kCrowdedUs) : us};
 }
 
 ThreadPool::~ThreadPool() { impl_->stop(); }
@@ -238,27 +267,46 @@ int ThreadPool::size() const { return impl_->size; }
 
 const std::vector<int>& ThreadPool::cpus() const { return impl_->cpus; }
 
+int ThreadPool::adapt() {
+  Impl& p = *impl_;
+  if (p.parking && p.busy_ns >= kLookNs) {
+    p.pin_thread_0();
+    p.look();
+  }
+  return p.width;
+}
+
+void ThreadPool::narrow(int threads) {
+  Impl& p = *impl_;
+  STRATA_CHECK(threads > 0 && threads <= p.size && p.barrier->seats() == p.width);
+  p.parking.reset();
+  if (threads != p.width) p.set_width(threads);
+}
+
 void ThreadPool::run(ThreadFunction fn) {
+  Impl& p = *impl_;
+  if (p.width < p.size) {
+    if (p.parking) p.parking.emplace(p.size);
+    p.cpu_of = p.cpus;
+    p.set_width(p.size);
+  }
+  run_some(fn);
+}
+
+void ThreadPool::run_some(ThreadFunction fn) {
   Impl& p = *impl_;
   if (p.pin) p.pin_thread_0();
   if (p.size == 1) return fn(0);
-  p.work = &fn;
-  publish(p.go, p.go.value.load(std::memory_order_relaxed) + 1);
-  fn(0);
-  // The end is half a barrier: thread 0 waits for the others, and they for the next generation.
-  const uint32_t epoch = p.arrive(0);
-  if (p.flat()) p.await_others(0, epoch);
+  const int64_t start = now_ns();
+  p.run(fn);
+  p.busy_ns += now_ns() - start;
 }
 
 void ThreadPool::barrier(int thread) {
   Impl& p = *impl_;
   if (thread == 0)
     p.barriers.store(p.barriers.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (p.size == 1) return;
-  const uint32_t epoch = p.arrive(thread);
-  if (p.flat()) return p.await_others(thread, epoch);
-  if (thread == 0) publish(p.release, epoch);
-  else await(p.release, epoch, p.spin_ns);
+  if (p.width > 1) p.barrier->meet(thread, p.spin_ns);
 }
 
 uint64_t ThreadPool::barriers() const { return impl_->barriers.load(std::memory_order_relaxed); }

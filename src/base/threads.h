@@ -31,6 +31,7 @@ class ThreadPool {
     int threads = 0;             // <= 0: size of cpus, or default_threads()
     std::vector<int> cpus = {};  // thread i is pinned to cpus[i % size]; empty: place_threads()
     bool pin = true;
+    bool park = true;            // adapt() may leave CPUs to other processes
     int spin_us = -1;            // busy-wait this long for the next run or barrier, then sleep;
                                  // below 0: tuning().spin_us
   };
@@ -47,6 +48,16 @@ class ThreadPool {
   /// when another thread calls run or the pool ends.
   /// Cost: about a microsecond while the threads still spin, a wake-up each once they sleep.
   void run(ThreadFunction fn);
+
+  /// The same without the threads whose CPUs other processes use so much that all would wait for
+  /// them: on threads 0 .. adapt() - 1. Work must be shared out by that number, and its result not
+  /// depend on it.
+  void run_some(ThreadFunction fn);
+  /// Between two runs: looks at the CPUs, at most every 50 ms of work, and says how many threads
+  /// run_some has. Pinned pools with a CPU for each thread only; else size().
+  int adapt();
+  /// For tests: run_some has `threads` threads from now on. Only where adapt() may change them.
+  void narrow(int threads);
 
   /// Inside run: returns once every thread has arrived; what any of them wrote before is then
   /// visible to all. Spins, then sleeps, so that it stays sane when the cores are oversubscribed.

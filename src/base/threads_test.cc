@@ -38,7 +38,17 @@ void expect_barriers_hold(int threads, int rounds, ThreadPool::Options options =
 }
 
 TEST(ThreadPool, BarrierHoldsFlatAndInTheTree) {
-  for (const int threads : {1, 2, 3, 4, 8, 9, 13, 40}) expect_barriers_hold(threads, 200);
+  for (const int threads : {1, 2, 3, 4, 8, 9, 13, 40})
+    expect_barriers_hold(threads, 200, {.pin = false});
+}
+
+// Threads of one CPU share a seat: of different sizes, and more seats than the flat barrier takes
+// (CPUs that cannot be pinned to still make seats).
+TEST(ThreadPool, BarrierHoldsWithSeveralThreadsASeat) {
+  for (const int threads : {1, 2, 3, 5, 40}) expect_barriers_hold(threads, 200);
+  std::vector<int> cpus(11);
+  std::iota(cpus.begin(), cpus.end(), 0);
+  expect_barriers_hold(27, 200, {.cpus = cpus});
 }
 
 TEST(ThreadPool, BarrierHoldsWhenOversubscribed) {
@@ -143,6 +153,32 @@ TEST(ThreadPool, SurvivesACpuItCannotPinTo) {
   std::atomic<int> runs{0};
   pool.run([&](int) { ++runs; });
   EXPECT_EQ(runs, 2);
+}
+
+// Threads that were left out are back for a run of all, on CPUs of their own, and every thread that
+// takes part runs once.
+TEST(ThreadPool, LeavesThreadsOutAndTakesThemBack) {
+  for (const int threads : {2, 5, 11}) {   // the largest barrier is a tree
+    ThreadPool pool({.threads = threads, .pin = false});
+    std::mt19937 random(3);
+    for (int i = 0; i < 300; ++i) {
+      const int width = 1 + static_cast<int>(random() % static_cast<unsigned>(threads));
+      pool.narrow(width);
+      EXPECT_EQ(pool.adapt(), width);
+      std::vector<int> runs(static_cast<size_t>(threads));
+      const auto work = [&](int t) {
+        for (int meeting = 0; meeting < 3; ++meeting) pool.barrier(t);
+        ++runs[static_cast<size_t>(t)];
+      };
+      for (int n = 0; n < 3; ++n) pool.run_some(work);
+      for (int t = 0; t < threads; ++t)
+        ASSERT_EQ(runs[static_cast<size_t>(t)], t < width ? 3 : 0) << "thread " << t;
+      if (random() % 3) continue;
+      pool.run(work);
+      for (int t = 0; t < threads; ++t)
+        ASSERT_EQ(runs[static_cast<size_t>(t)], t < width ? 4 : 1) << "thread " << t;
+    }
+  }
 }
 
 TEST(SplitEvenly, CoversInWholeUnitsAndDiffersByOneUnit) {

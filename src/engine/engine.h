@@ -39,6 +39,7 @@ struct EngineOptions {
   size_t kv_bytes = 0;              // 0: what memory allows, at most a quarter of what is free
   bool prefix_caching = true;
   NumaMode numa = NumaMode::shard;
+  bool pin = true;                  // each compute thread to a CPU of its own
   std::string layout_file = {};     // packed weights; empty: beside the model, if there
   int max_waiting = 4096;           // queue; beyond it submit() fails with resource_exhausted
   size_t kv_ram_bytes = 0;          // memory for blocks that left the KV cache

@@ -29,7 +29,7 @@ int64_t blocks_for(int64_t positions) {
 ThreadPool::Options pool_options(const EngineOptions& options) {
   const Topology machine = numa_topology(topology(), options.numa, sched_getcpu());
   const int threads = options.threads > 0 ? options.threads : default_threads(machine);
-  return {.threads = threads, .cpus = place_threads(machine, threads)};
+  return {.threads = threads, .cpus = place_threads(machine, threads), .pin = options.pin};
 }
 
 struct CacheWish {

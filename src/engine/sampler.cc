@@ -259,7 +259,7 @@ void Sampler::run(std::span<SampleRow> rows) {
   };
   if (rows.size() == 1) return sample_run(0, scratch_[0]);
   std::atomic<size_t> next{0};
-  pool_->run([&](int thread) {
+  pool_->run_some([&](int thread) {
     for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < rows.size();)
       if (!follows(i)) sample_run(i, scratch_[thread]);
   });

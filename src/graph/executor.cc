@@ -154,7 +154,7 @@ struct Executor::Impl {
     const int threads = pool.size();
     run.graph = &graph;
     run.pool = &pool;
-    run.threads = threads;
+    run.threads = run.shares = threads;
     run.deterministic = options.deterministic;
     run.states = reinterpret_cast<float*>(states.data());
     run.state_stride = state_stride(graph);
@@ -460,8 +460,9 @@ Footprint Executor::footprint(const Graph& graph, int threads, const ExecutorOpt
 }
 
 const float* Executor::run(const Batch& batch) {
+  impl_->run.threads = impl_->pool.adapt();
   impl_->lay_out(batch);
-  impl_->pool.run([this](int thread) { impl_->execute(thread); });
+  impl_->pool.run_some([this](int thread) { impl_->execute(thread); });
   return impl_->logits;
 }
 

@@ -60,7 +60,8 @@ struct Step;
 struct Run {
   const Graph* graph = nullptr;
   ThreadPool* pool = nullptr;
-  int threads = 1;
+  int threads = 1;    // that take part in this step
+  int shares = 1;     // that weights were cut for: all of the pool
   bool deterministic = false;
   std::span<const int32_t> tokens;
   std::span<const SequenceSlice> sequences;

@@ -187,6 +187,37 @@ INSTANTIATE_TEST_SUITE_P(Architectures, GoldenEncoder,
                            return name;
                          });
 
+// Threads that are left out (ThreadPool::adapt) change who computes what, never the result.
+class Narrowed : public testing::TestWithParam<std::string> {};
+
+TEST_P(Narrowed, LogitsHaveTheSameBits) {
+  const auto model = model::load((golden_root() / GetParam()).string());
+  EngineOptions options = exact_options();
+  options.threads = 5;
+  options.pin = false;
+  options.precision = Precision::fast;
+  Session session(*model, options);
+  const Case c = read_cases(GetParam()).front();
+  const auto logits = [&] {
+    session.rewind(0);
+    const float* last = session.append(c.prompt);
+    std::vector<float> found(last, last + session.n_vocab());
+    last = session.append(std::span(c.greedy).first(1));
+    found.insert(found.end(), last, last + session.n_vocab());
+    return found;
+  };
+  const std::vector<float> all = logits();
+  for (const int threads : {4, 1, 2, 5, 3}) {
+    session.executor().pool().narrow(threads);
+    EXPECT_EQ(logits(), all) << threads << " of 5 threads";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Architectures, Narrowed,
+                         testing::Values("llama", "gemma2", "mixtral", "deepseek_v2", "mamba2",
+                                         "qwen3_next", "falcon_h1"),
+                         [](const auto& info) { return info.param; });
+
 TEST(Architectures, EveryFileRegistersOne) {
   const std::filesystem::path folder = golden_root() / ".." / ".." / "src" / "model" / "arch";
   int files = 0;

@@ -206,7 +206,7 @@ void plan_attention(Run& run) {
     }
     // Merging parts rounds differently from one pass, and their number depends on the batch.
     const int n_split =
-        run.deterministic ? 1 : choose_split(std::max(pieces, 1), run.threads, longest / kBlock);
+        run.deterministic ? 1 : choose_split(std::max(pieces, 1), run.shares, longest / kBlock);
     int partial = 0;
     for (size_t i = 0; i < run.sequences.size(); ++i) {
       const SequenceSlice& seq = run.sequences[i];

@@ -19,7 +19,7 @@ kernel::Activation activation(const Step& s, const Run& run, int thread) {
 // panel (kernel/matmul_share.h).
 template <class Work>
 void each_piece(const Step& s, Run& run, int thread, size_t bytes_a_group, Work&& work) {
-  const std::span<WorkCursor> cursors(&run.cursors[s.first_cursor], run.threads);
+  const std::span<WorkCursor> cursors(&run.cursors[s.first_cursor], run.shares);
   const int64_t groups = (int64_t{tuning().piece_kib} << 10) / static_cast<int64_t>(bytes_a_group);
   take_shares(cursors, thread, std::max<int64_t>(2, groups / 2 * 2),
               [&](int owner) { return s.share_groups[owner]; }, work);
