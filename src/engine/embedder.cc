@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/topology.h"
 #include "engine/narrow_weights.h"
 #include "graph/executor.h"
 #include "kernel/ops.h"
@@ -44,38 +45,60 @@ void normalise(std::vector<float>& v) {
   kernel::scale(v.data(), factor, static_cast<int64_t>(v.size()), v.data());
 }
 
+bool reads_narrow(const EmbedderOptions& o) {
+  return o.precision == Precision::fast && NarrowWeights::pays();
+}
+
+struct EmbedderPlan {
+  graph::Graph graph;
+  graph::ExecutorOptions options;
+};
+
+/// Fills in the options that were left to choose.
+EmbedderPlan plan_embedder(const model::Model& model, const graph::WeightSource& weights,
+                           EmbedderOptions& o, int threads) {
+  o.threads = threads;
+  if (o.pooling == model::Pooling::none) o.pooling = model::default_pooling(model);
+  graph::Graph graph = model::build_graph(
+      *model.arch, model.hyper, weights, {.context = o.max_model_len, .pooling = o.pooling});
+  int context = model.hyper.n_context;
+  if (const int64_t most = graph.max_positions(); most > 0)
+    context = std::min(context, static_cast<int>(most));
+  if (o.max_model_len == 0) o.max_model_len = context;
+  o.max_model_len = std::min(o.max_model_len, context);
+  o.max_num_batched_tokens = std::max(o.max_num_batched_tokens, o.max_model_len);
+  o.max_num_seqs = std::clamp(o.max_num_seqs, 1, o.max_num_batched_tokens);
+  const bool exact = o.precision == Precision::exact;
+  graph::ExecutorOptions e{.max_tokens = o.max_num_batched_tokens,
+                           .max_outputs = o.max_num_seqs,
+                           .max_sequences = o.max_num_seqs,
+                           .kv_blocks = blocks_for(o.max_num_batched_tokens) + o.max_num_seqs,
+                           .kv_type = exact ? kernel::KvType::f32 : kernel::KvType::f16,
+                           .exact = exact};
+  return {std::move(graph), std::move(e)};
+}
+
 }  // namespace
+
+size_t plan_memory(const model::Model& model, const EmbedderOptions& options) {
+  EmbedderOptions o = options;
+  const int threads = o.threads > 0 ? o.threads : default_threads(topology());
+  const NarrowWeights narrow(*model.weights);
+  const EmbedderPlan plan =
+      reads_narrow(o) ? plan_embedder(model, narrow, o, threads)
+                      : plan_embedder(model, *model.weights, o, threads);
+  return graph::Executor::footprint(plan.graph, threads, plan.options)
+      .total(plan.options.kv_blocks, 0);
+}
 
 struct Embedder::Impl {
   Impl(std::shared_ptr<const model::Model> m, const EmbedderOptions& o)
       : model(std::move(m)), options(o),
         pool({.threads = o.threads, .cpus = {}, .pin = true}) {
-    const model::Hyper& h = model->hyper;
-    options.threads = pool.size();
-    if (options.pooling == model::Pooling::none) options.pooling = model::default_pooling(*model);
-    const bool exact = options.precision == Precision::exact;
-    const bool narrow = !exact && NarrowWeights::pays();
-    graph::Graph graph = model::build_graph(*model->arch, h,
-                                            narrow ? narrow_weights : whole_weights,
-                                            {.context = options.max_model_len,
-                                             .pooling = options.pooling});
-    int context = h.n_context;
-    if (const int64_t most = graph.max_positions(); most > 0)
-      context = std::min(context, static_cast<int>(most));
-    if (options.max_model_len == 0) options.max_model_len = context;
-    options.max_model_len = std::min(options.max_model_len, context);
-    options.max_num_batched_tokens =
-        std::max(options.max_num_batched_tokens, options.max_model_len);
-    options.max_num_seqs = std::clamp(options.max_num_seqs, 1, options.max_num_batched_tokens);
-    executor = std::make_unique<graph::Executor>(
-        std::move(graph), pool,
-        graph::ExecutorOptions{
-            .max_tokens = options.max_num_batched_tokens,
-            .max_outputs = options.max_num_seqs,
-            .max_sequences = options.max_num_seqs,
-            .kv_blocks = blocks_for(options.max_num_batched_tokens) + options.max_num_seqs,
-            .kv_type = exact ? kernel::KvType::f32 : kernel::KvType::f16,
-            .exact = exact});
+    const bool narrow = reads_narrow(options);
+    EmbedderPlan plan = plan_embedder(*model, narrow ? narrow_weights : whole_weights, options,
+                                      pool.size());
+    executor = std::make_unique<graph::Executor>(std::move(plan.graph), pool, plan.options);
     blocks.resize(static_cast<size_t>(executor->options().kv_blocks));
     std::iota(blocks.begin(), blocks.end(), 0);
     thread = std::thread([this] { work(); });

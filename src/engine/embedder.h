@@ -49,4 +49,7 @@ class Embedder {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Bytes that an Embedder will allocate.
+size_t plan_memory(const model::Model& model, const EmbedderOptions& options);
+
 }  // namespace strata::engine

@@ -1,6 +1,7 @@
 // The engine: one thread that admits requests, batches them step by step over paged KV, samples,
 // and reports tokens. All public methods may be called from any thread.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -37,6 +38,8 @@ struct EngineOptions {
   // q4_0_plain (not rotated)
   std::string kv_cache_dtype = "auto";
   size_t kv_bytes = 0;              // 0: what memory allows, at most a quarter of what is free
+  double kv_share = 0.25;           // with kv_bytes 0: at most this part of what is free
+  size_t memory_bytes = 0;          // counts as all there is; 0: what the machine has
   bool prefix_caching = true;
   NumaMode numa = NumaMode::shard;
   bool pin = true;                  // each compute thread to a CPU of its own
@@ -50,6 +53,7 @@ struct EngineOptions {
   int num_speculative_tokens = 8;   // most drafted tokens a sequence and step
   double itl_target_ms = 250;       // time between tokens that prompts may not exceed; 0: none
   int num_scheduler_steps = 8;      // steps that one schedule may serve while nothing waits
+  std::function<void(double)> on_progress = {};   // of packing the weights, 0 to 1
 };
 
 /// Counts since the start; at most one step old.

@@ -36,7 +36,7 @@ struct CacheWish {
   int wanted = 0;            // positions of a sequence
   int max_num_seqs = 0;
   size_t bytes = 0;          // 0: to choose
-  size_t free = 0;           // what the weights leave
+  size_t share = 0;          // most that is chosen
 };
 
 struct CacheSizes {
@@ -52,10 +52,10 @@ CacheSizes divide_cache(const graph::Footprint& f, const CacheWish& w) {
   const auto blocks = static_cast<size_t>(blocks_for(w.wanted));
   size_t bytes = w.bytes;
   if (bytes == 0) {
-    // All sequences at full length, within a quarter of what the weights leave free.
+    // All sequences at full length, within the share of what the weights leave free.
     const size_t full = (f.kv_block * blocks + 2 * f.state_slot) * sequences;
     const size_t least = f.kv_block * static_cast<size_t>(blocks_for(std::min(w.wanted, 2048)));
-    bytes = std::max(std::min(full, w.free / 4), least + 2 * f.state_slot);
+    bytes = std::max(std::min(full, w.share), least + 2 * f.state_slot);
   }
   CacheSizes sizes;
   if (f.state_slot > 0) {
@@ -103,45 +103,43 @@ void write_layout(const model::Model& model, const std::string& path, int thread
   graph::write_layout_file(path, graph, pool);
 }
 
-GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options)
-    : pool_(pool_options(options)) {
-  options.threads = pool_.size();
-  options.max_num_batched_tokens = std::clamp(options.max_num_batched_tokens, 1, kMaxBatchTokens);
-  options.max_num_seqs = std::max(options.max_num_seqs, 1);
-  const bool exact = options.precision == Precision::exact;
-  graph::Graph graph = model::build_graph(*model.arch, model.hyper, *model.weights,
-                                          {.context = options.max_model_len});
-  graph::ExecutorOptions e{.max_tokens = options.max_num_batched_tokens,
-                           .max_outputs = std::max(options.max_num_seqs, 64),
-                           .max_sequences = options.max_num_seqs,
-                           .exact = exact,
-                           .deterministic = options.deterministic};
-  e.layout_file = options.layout_file.empty() ? layout_path(model) : options.layout_file;
-  if (options.numa == NumaMode::shard) e.node_of_thread = nodes_of(topology(), pool_.cpus());
-  e.interleave = options.numa == NumaMode::distribute && topology().n_node > 1;
-  choose_kv(options, e);
+namespace {
 
-  const graph::Footprint f = graph::Executor::footprint(graph, pool_.size(), e);
-  const size_t available = memory_available(), fixed = f.weights + f.activations;
+/// A graph and how its executor is to be made.
+struct ExecutorPlan {
+  graph::Graph graph;
+  graph::ExecutorOptions options;
+  graph::Footprint footprint;
+};
+
+/// The context that fits, and with it the number of blocks.
+void choose_context(ExecutorPlan& plan, const model::Model& model, EngineOptions& options) {
+  graph::ExecutorOptions& e = plan.options;
+  const graph::Footprint& f = plan.footprint;
+  size_t available = memory_available();
+  if (options.memory_bytes > 0) available = std::min(available, options.memory_bytes);
+  const size_t fixed = f.weights + f.activations;
   int context = model.hyper.n_context > 0 ? model.hyper.n_context : 4096;
-  if (graph.max_positions() > 0)
-    context = std::min(context, static_cast<int>(graph.max_positions()));
+  const int64_t most = plan.graph.max_positions();
+  if (most > 0) context = std::min(context, static_cast<int>(most));
   int wanted = options.max_model_len > 0 ? options.max_model_len : context;
   if (wanted > context) {
     log::warn("max_model_len {} exceeds the context {} that the model was trained for", wanted,
               context);
   }
-  if (const int64_t most = graph.max_positions(); most > 0 && wanted > most) {
+  if (most > 0 && wanted > most) {
     throw Error(Code::invalid_argument,
                 fmt::format("max_model_len {} exceeds the {} positions that the model has "
                             "embeddings for",
                             wanted, most),
                 {}, "max_model_len");
   }
-  const CacheSizes cache = divide_cache(f, {.wanted = wanted,
-                                            .max_num_seqs = options.max_num_seqs,
-                                            .bytes = options.kv_bytes,
-                                            .free = available > fixed ? available - fixed : 0});
+  const size_t free = available > fixed ? available - fixed : 0;
+  const CacheSizes cache = divide_cache(
+      f, {.wanted = wanted,
+          .max_num_seqs = options.max_num_seqs,
+          .bytes = options.kv_bytes,
+          .share = static_cast<size_t>(static_cast<double>(free) * options.kv_share)});
   e.kv_blocks = cache.kv_blocks;
   e.state_slots = cache.state_slots;
   if (positions(e.kv_blocks) < wanted) {
@@ -160,7 +158,45 @@ GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options)
   options.max_model_len = wanted;
   options.kv_bytes = static_cast<size_t>(e.kv_blocks) * f.kv_block +
                      static_cast<size_t>(e.state_slots) * f.state_slot;
-  executor_ = std::make_unique<graph::Executor>(std::move(graph), pool_, e);
+}
+
+ExecutorPlan plan_executor(const model::Model& model, EngineOptions& options,
+                           const ThreadPool::Options& threads) {
+  options.threads = threads.threads;
+  options.max_num_batched_tokens = std::clamp(options.max_num_batched_tokens, 1, kMaxBatchTokens);
+  options.max_num_seqs = std::max(options.max_num_seqs, 1);
+  const bool exact = options.precision == Precision::exact;
+  ExecutorPlan plan{.graph = model::build_graph(*model.arch, model.hyper, *model.weights,
+                                                {.context = options.max_model_len}),
+                    .options = {.max_tokens = options.max_num_batched_tokens,
+                                .max_outputs = std::max(options.max_num_seqs, 64),
+                                .max_sequences = options.max_num_seqs,
+                                .exact = exact,
+                                .deterministic = options.deterministic},
+                    .footprint = {}};
+  graph::ExecutorOptions& e = plan.options;
+  e.layout_file = options.layout_file.empty() ? layout_path(model) : options.layout_file;
+  if (options.numa == NumaMode::shard) e.node_of_thread = nodes_of(topology(), threads.cpus);
+  e.interleave = options.numa == NumaMode::distribute && topology().n_node > 1;
+  e.on_progress = options.on_progress;
+  choose_kv(options, e);
+  plan.footprint = graph::Executor::footprint(plan.graph, threads.threads, e);
+  choose_context(plan, model, options);
+  return plan;
+}
+
+}  // namespace
+
+size_t plan_memory(const model::Model& model, EngineOptions& options) {
+  const ExecutorPlan plan = plan_executor(model, options, pool_options(options));
+  return plan.footprint.total(plan.options.kv_blocks, plan.options.state_slots);
+}
+
+GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options)
+    : pool_(pool_options(options)) {
+  ExecutorPlan plan =
+      plan_executor(model, options, {.threads = pool_.size(), .cpus = pool_.cpus()});
+  executor_ = std::make_unique<graph::Executor>(std::move(plan.graph), pool_, plan.options);
   slices_.reserve(static_cast<size_t>(options.max_num_seqs));
 }
 

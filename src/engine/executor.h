@@ -13,6 +13,10 @@ namespace strata::engine {
 /// Errors: resource_exhausted with bytes needed and available, before loading starts.
 std::unique_ptr<StepExecutor> make_executor(const model::Model& model, EngineOptions& options);
 
+/// Bytes that make_executor will allocate; fills in the options as it does.
+/// Errors: as make_executor, but for what the machine has free.
+size_t plan_memory(const model::Model& model, EngineOptions& options);
+
 /// Where the packed weights of a model are kept: beside its file, or in its folder.
 std::string layout_path(const model::Model& model);
 /// Packs the weights into a layout file (graph/layout_file.h), which later starts map.

@@ -118,7 +118,8 @@ struct Executor::Impl {
       : graph(std::move(g)), pool(p), options(o),
         plan(plan_memory(graph, o.max_tokens, o.max_outputs)),
         weights(graph, pool, {.layout_file = o.layout_file, .node_of_thread = o.node_of_thread,
-                              .interleave = o.interleave, .binder = o.binder}),
+                              .interleave = o.interleave, .binder = o.binder,
+                              .on_progress = o.on_progress}),
         sizes(footprint_of(graph, plan, p.size(), o)) {
     if (graph.states.empty()) options.state_slots = 0;
     const size_t needed = sizes.total(options.kv_blocks, options.state_slots);

@@ -1,5 +1,6 @@
 // Runs a compiled graph on ragged batches over a paged KV cache and slots of recurrent state.
 #pragma once
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -45,6 +46,7 @@ struct ExecutorOptions {
   std::vector<int> node_of_thread = {};           // NUMA: weights lie with threads; empty: no
   bool interleave = false;                         // NUMA: weights and KV over all nodes, in turn
   NumaBinder* binder = nullptr;                    // null: the system's
+  std::function<void(double)> on_progress = {};    // of packing, 0 to 1, from the caller's thread
 };
 
 /// Bytes that an executor will allocate.

@@ -149,7 +149,12 @@ struct PackedWeights::Impl {
       try {
         for (const int node : {own, kAnyNode}) {
           const auto list = static_cast<size_t>(node + 1);
-          for (size_t i; (i = next[list].fetch_add(1)) < jobs[list].size();) run(jobs[list][i]);
+          for (size_t i; (i = next[list].fetch_add(1)) < jobs[list].size();) {
+            run(jobs[list][i]);
+            if (t == 0 && options.on_progress)
+              options.on_progress(static_cast<double>(i + 1) /
+                                  static_cast<double>(jobs[list].size()));
+          }
         }
       } catch (...) {
         failed[static_cast<size_t>(t)] = std::current_exception();   // rows of corrupt bytes

@@ -4,6 +4,7 @@
 // boundary, and may be mapped from a layout file (layout_file.h) instead of being packed. On
 // several, each node has a section with the groups that its threads multiply, in its own memory.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,6 +50,7 @@ class PackedWeights {
     std::vector<int> node_of_thread = {};      // empty: one node
     bool interleave = false;                   // all of it over all nodes, page by page
     NumaBinder* binder = nullptr;              // null: the system's
+    std::function<void(double)> on_progress = {};   // 0 to 1, from the thread that calls load()
   };
 
   PackedWeights(const Graph& graph, ThreadPool& pool, Options options);

@@ -14,7 +14,8 @@ int run_compatible_server(int argc, char** argv) {
   o.app.host = "0.0.0.0";
   o.app.port = 7860;
   float temperature = 1;
-  app.add_option("model", o.model, "model file or folder")->required();
+  std::string model;
+  app.add_option("model", model, "model file or folder")->required();
   CLI::Option* t = app.add_option("-t,--temperature", temperature,
                                   "temperature of requests that give none")
                        ->check(CLI::Range(0.0, 100.0));
@@ -27,6 +28,7 @@ int run_compatible_server(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : exit_status(Code::invalid_argument);
   }
+  o.models = {model};
   if (t->count() > 0) o.app.temperature = temperature;
   return serve_until_stopped(o);
 }

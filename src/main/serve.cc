@@ -10,11 +10,13 @@ namespace {
 
 void add(CLI::App& app) {
   auto o = std::make_shared<ServingOptions>();
-  CLI::App* c = add_command(app, "serve", "serve a model over the OpenAI API",
+  CLI::App* c = add_command(app, "serve", "serve models over HTTP: the OpenAI API and others",
                             "strata serve SmolLM2-135M-Instruct.Q4_1 --port 8000");
   engine::EngineOptions& e = o->engine;
   serve::AppOptions& a = o->app;
-  c->add_option("model", o->model, "path, or name of a pulled model")->required();
+  c->add_option("models", o->models,
+                "MODEL or NAME=MODEL, a path or the name of a pulled model; several are loaded "
+                "when asked for (default: all that were pulled)");
   c->add_option("--host", a.host, "address to listen on")->capture_default_str();
   c->add_option("--port", a.port, "port, 0: any free one")->check(CLI::Range(0, 65535))
       ->capture_default_str();
@@ -22,8 +24,17 @@ void add(CLI::App& app) {
       ->envname("STRATA_API_KEY");
   c->add_option("--task", o->task, "generate text, or embed: make vectors of texts (default: what "
                                    "the model is for)")
-      ->check(CLI::IsMember({"generate", "embed"}));
-  c->add_option("--served-model-name", a.served_names, "name(s) that clients ask for");
+      ->transform(CLI::CheckedTransformer(std::map<std::string, fleet::Task>{
+          {"generate", fleet::Task::generate}, {"embed", fleet::Task::embed}}));
+  c->add_option("--served-model-name", o->served_names, "name(s) of the first model for clients");
+  c->add_flag("--library", o->library, "serve the pulled models too");
+  c->add_option("--pin", o->pinned, "load this model at start and keep it; may be repeated");
+  c->add_option("--model-memory", o->fleet.memory_bytes,
+                "memory of all loaded models (default, with several: most of what is free)")
+      ->transform(CLI::AsSizeValue(false));
+  c->add_option("--keep-alive", o->fleet.keep_alive_s,
+                "seconds that an unused model stays loaded, negative: for ever")
+      ->capture_default_str();
   c->add_option("--cors-origin", a.cors_origins, "origins allowed in browsers, * for any");
   add_machine_options(*c, e);
   c->add_option("--max-model-len", e.max_model_len, "context, tokens (default: the model's)")

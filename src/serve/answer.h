@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/request.h"
 #include "engine/text_stream.h"
 
@@ -43,9 +44,12 @@ struct Delta {
 class AnswerForm {
  public:
   virtual ~AnswerForm() = default;
-  /// Appends server-sent events.
+  // A stream: what its parts append to the output. The defaults are the OpenAI API's.
+  virtual std::string_view content_type() const;
   virtual void write(const Delta& delta, std::string& out) = 0;
-  virtual void write_usage(const engine::Usage& usage, std::string& out) = 0;
+  virtual void write_usage(const engine::Usage& usage, std::string& out) = 0;   // if asked for
+  virtual void write_end(const engine::Usage& usage, std::string& out);
+  virtual void write_error(const Error& error, std::string& out);
   /// The answer in one piece; echoes[i] is null or that of choices[i].
   virtual std::string whole(std::vector<Choice>& choices, std::span<const Echo* const> echoes,
                             const engine::Usage& usage) = 0;

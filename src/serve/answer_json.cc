@@ -60,11 +60,11 @@ Json usage_json(const engine::Usage& usage) {
           {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}}};
 }
 
-Json answer_head(const std::string& id, std::string_view object, const ModelCard& card) {
+Json answer_head(const std::string& id, std::string_view object, const fleet::ModelCard& card) {
   return {{"id", id},
           {"object", object},
           {"created", unix_time_s()},
-          {"model", card.name()},
+          {"model", card.name},
           {"system_fingerprint", card.fingerprint}};
 }
 

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "fleet/model_card.h"
 #include "model/tokenizer.h"
 #include "serve/json.h"
-#include "serve/model_card.h"
 
 namespace strata::serve {
 
@@ -17,7 +17,7 @@ std::string make_id(std::string_view prefix);
 Json usage_json(const engine::Usage& usage);
 
 /// {"id", "object", "created", "model", "system_fingerprint"}
-Json answer_head(const std::string& id, std::string_view object, const ModelCard& card);
+Json answer_head(const std::string& id, std::string_view object, const fleet::ModelCard& card);
 
 /// "data: JSON\n\n"
 void append_event(std::string& out, const Json& json);

@@ -1,21 +1,17 @@
-// The served application: the HTTP server with all endpoints over one engine.
+// The served application: the HTTP server with all endpoints over a fleet of models.
 #pragma once
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "engine/engine.h"
+#include "fleet/fleet.h"
 
 namespace strata::serve {
-
-class Backend;
 
 struct AppOptions {
   std::string host = "127.0.0.1";
   int port = 8000;                           // 0: any free one
-  std::vector<std::string> served_names =
-      {};  // the first is what answers carry; none: the model's own
   std::vector<std::string> api_keys = {};    // none: open to everybody
   std::vector<std::string> cors_origins = {"*"};   // "*": any; none: no CORS headers
   std::optional<float> temperature = {};     // for requests that give none; else 1
@@ -27,12 +23,9 @@ struct AppOptions {
   double watchdog_s = 60;                    // a step that takes longer turns /health red; 0: never
 };
 
-/// Everything it is given must outlive it.
 class App {
  public:
-  /// Errors: invalid_argument if the model has no tokenizer.
-  App(engine::Engine& engine, AppOptions options);
-  App(std::unique_ptr<Backend> backend, AppOptions options);
+  App(std::unique_ptr<fleet::Fleet> fleet, AppOptions options);
   ~App();   // stop(0)
 
   /// Errors: those of net::Server::start.

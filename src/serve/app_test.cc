@@ -10,11 +10,12 @@
 #include "net/testing/raw_client.h"
 #include "serve/json.h"
 #include "serve/service.h"
-#include "serve/testing/scripted_backend.h"
+#include "fleet/testing/scripted_backend.h"
 
 namespace strata::serve {
 namespace {
 
+namespace testing = fleet::testing;
 using testing::ScriptedBackend;
 
 const char* const chat_template =
@@ -29,11 +30,13 @@ struct Answer {
 
 class AppTest : public ::testing::Test {
  protected:
-  void start(AppOptions options = {}, bool with_template = true) {
+  void start(AppOptions options = {}, bool with_template = true,
+             std::vector<std::string> names = {}) {
     options.port = 0;
     if (with_template) backend->chat = std::make_unique<model::ChatTemplate>(chat_template);
     script = backend.get();
-    app = std::make_unique<App>(std::move(backend), options);
+    app = std::make_unique<App>(
+        std::make_unique<fleet::Fleet>(std::move(names), std::move(backend)), options);
     app->start();
   }
   net::ClientResponse send(const std::string& method, const std::string& path,
@@ -124,7 +127,7 @@ TEST_F(AppTest, EmbeddingsRefuseByField) {
 }
 
 TEST_F(AppTest, ChatInOnePiece) {
-  start({.served_names = {"main", "alias"}});
+  start({}, true, {"main", "alias"});
   const Answer a = chat(R"(,"model":"alias","n":2)");
   ASSERT_EQ(a.status, 200) << a.body;
   EXPECT_EQ(a.json["object"], "chat.completion");
@@ -423,7 +426,7 @@ TEST_F(AppTest, HealthTurnsRedWhenAStepHangs) {
 }
 
 TEST_F(AppTest, ModelsHealthVersionMetricsAndThePage) {
-  start({.served_names = {"org/main", "alias"}});
+  start({}, true, {"org/main", "alias"});
   const Json models = Json::parse(send("GET", "/v1/models").body);
   ASSERT_EQ(models["data"].size(), 2u);
   EXPECT_EQ(models["data"][0]["id"], "org/main");

@@ -55,7 +55,7 @@ void complete_tool_choice(R& r) {
 
 }  // namespace
 
-ChatRequest parse_chat_request(std::string_view body, const ModelCard& card,
+ChatRequest parse_chat_request(const Json& body, const fleet::ModelCard& card,
                                const GenerationDefaults& defaults) {
   ChatRequest r;
   if (defaults.temperature) r.sampling.temperature = *defaults.temperature;
@@ -63,7 +63,7 @@ ChatRequest parse_chat_request(std::string_view body, const ModelCard& card,
       .with(std::span<const Field<R>>(fields), r)
       .with(conversation_fields(), r.conversation)
       .with<GenerationRequest>(generation_fields(), r)
-      .read(parse_json(body));
+      .read(body);
   if (r.max_completion_tokens) {
     if (r.max_tokens && *r.max_tokens != *r.max_completion_tokens)
       bad_field("max_tokens", "'max_tokens' contradicts 'max_completion_tokens': give one of them",

@@ -4,8 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "model/chat_template.h"
-#include "model/tokenizer.h"
+#include "fleet/model.h"
 #include "serve/generation_request.h"
 
 namespace strata::serve {
@@ -25,8 +24,10 @@ void complete_conversation(Conversation& conversation);
 
 /// The text that the model continues.
 /// Errors: invalid_argument if there is no template, or with what the template says.
-std::string render(const Conversation& conversation, const model::ChatTemplate* chat_template,
-                   const model::Tokenizer& tokenizer, const ModelCard& card);
+std::string render(const Conversation& conversation, const fleet::Model& model);
+
+/// The same as token ids.
+Prompt chat_prompt(const Conversation& conversation, const fleet::Model& model);
 
 struct ChatRequest : GenerationRequest {
   Conversation conversation;
@@ -35,8 +36,8 @@ struct ChatRequest : GenerationRequest {
   Json tool_choice;
 };
 
-/// Errors: invalid_argument naming the field; not_found for the model.
-ChatRequest parse_chat_request(std::string_view body, const ModelCard& card,
+/// Errors: invalid_argument naming the field.
+ChatRequest parse_chat_request(const Json& body, const fleet::ModelCard& card,
                                const GenerationDefaults& defaults);
 
 }  // namespace strata::serve

@@ -25,14 +25,14 @@ const Field<R> fields[] = {
 
 }  // namespace
 
-CompletionRequest parse_completion_request(std::string_view body, const ModelCard& card,
+CompletionRequest parse_completion_request(const Json& body, const fleet::ModelCard& card,
                                            const GenerationDefaults& defaults) {
   CompletionRequest r;
   if (defaults.temperature) r.sampling.temperature = *defaults.temperature;
   FieldReader()
       .with(std::span<const Field<R>>(fields), r)
       .with<GenerationRequest>(generation_fields(), r)
-      .read(parse_json(body));
+      .read(body);
   complete_generation(r, card, defaults, default_max_tokens);
   if (r.prompts.empty()) bad_field("prompt", "'prompt' is required", "missing_parameter");
   if (r.prompts.size() * static_cast<size_t>(r.n) > max_choices)

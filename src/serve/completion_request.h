@@ -15,8 +15,8 @@ struct CompletionRequest : GenerationRequest {
   std::optional<int> best_of, logprobs;
 };
 
-/// Errors: invalid_argument naming the field; not_found for the model.
-CompletionRequest parse_completion_request(std::string_view body, const ModelCard& card,
+/// Errors: invalid_argument naming the field.
+CompletionRequest parse_completion_request(const Json& body, const fleet::ModelCard& card,
                                            const GenerationDefaults& defaults);
 
 }  // namespace strata::serve

@@ -189,12 +189,13 @@ void complete_conversation(Conversation& c) {
   }
 }
 
-std::string render(const Conversation& c, const model::ChatTemplate* chat_template,
-                   const model::Tokenizer& tokenizer, const ModelCard& card) {
+std::string render(const Conversation& c, const fleet::Model& model) {
+  const model::ChatTemplate* chat_template = model.backend->chat_template();
+  const model::Tokenizer& tokenizer = model.tokenizer();
   if (!chat_template)
     bad_field("messages",
               fmt::format("the model '{}' has no chat template: use /v1/completions, or serve an "
-                          "instruction-tuned model", card.name()),
+                          "instruction-tuned model", model.card.name),
               "chat_template_missing");
   Json context = c.kwargs;
   context["messages"] = c.messages;
@@ -216,6 +217,10 @@ std::string render(const Conversation& c, const model::ChatTemplate* chat_templa
   if (c.continue_final)
     reopen_final(text, c.messages.back()["content"].get_ref<const std::string&>());
   return text;
+}
+
+Prompt chat_prompt(const Conversation& c, const fleet::Model& model) {
+  return {model.tokenizer().encode(render(c, model), {.add_special = c.add_special}), {}};
 }
 
 }  // namespace strata::serve

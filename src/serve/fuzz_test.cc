@@ -7,7 +7,7 @@
 #include "serve/chat_request.h"
 #include "serve/completion_request.h"
 #include "serve/error.h"
-#include "serve/testing/scripted_backend.h"
+#include "fleet/testing/scripted_backend.h"
 
 namespace strata::serve {
 namespace {
@@ -81,7 +81,7 @@ std::string mutate_text(std::string text, std::mt19937& random) {
 }
 
 TEST(RequestFuzz, TwentyThousandMutations) {
-  const ModelCard card({"scripted", "/m", testing::n_vocab, 100}, {"main"});
+  const fleet::ModelCard card({"scripted", "/m", fleet::testing::n_vocab, 100}, "main");
   log::set_level(log::Level::error);   // every mutated name would be logged as unknown
   std::mt19937 random(7);
   int n_accepted = 0, n_refused = 0;
@@ -98,8 +98,8 @@ TEST(RequestFuzz, TwentyThousandMutations) {
     }
     for (bool chat : {true, false}) {
       try {
-        if (chat) parse_chat_request(body, card, {});
-        else parse_completion_request(body, card, {});
+        if (chat) parse_chat_request(parse_json(body), card, {});
+        else parse_completion_request(parse_json(body), card, {});
         ++n_accepted;
       } catch (const Error& e) {
         ++n_refused;

@@ -7,38 +7,46 @@
 
 namespace strata::serve {
 
-Generation::Generation(Service& service, std::shared_ptr<net::Exchange> exchange,
-                       const GenerationRequest& request, std::vector<Prompt> prompts,
-                       std::unique_ptr<AnswerForm> form, double arrived_s)
-    : service_(service.weak_from_this()),
-      exchange_(std::move(exchange)),
+Generation::Generation(const Call& call, const GenerationRequest& request,
+                       std::vector<Prompt> prompts, std::unique_ptr<AnswerForm> form)
+    : service_(call.service.weak_from_this()),
+      model_(call.model),
+      exchange_(call.exchange),
       request_(request),
-      arrived_s_(arrived_s),
+      arrived_s_(call.arrived_s),
       form_(std::move(form)) {
   for (Prompt& p : prompts) {
     std::optional<Echo> echo;
     if (p.echo) echo = Echo{std::move(*p.echo), {}};
     for (int i = 0; i < request_.n; ++i)
       choices_.push_back({static_cast<int>(choices_.size()),
-                          engine::TextStream(*service.backend->tokenizer(), request_.stop,
+                          engine::TextStream(model_->tokenizer(), request_.stop,
                                              request_.skip_special, request_.include_stop),
                           {}, {}, {}, 0, false, {}, 0});
     prompts_.push_back({std::move(p), std::move(echo), {}, 0});
   }
 }
 
-void Generation::start(Service& service, std::shared_ptr<net::Exchange> exchange,
-                       const GenerationRequest& request, std::vector<Prompt> prompts,
-                       std::unique_ptr<AnswerForm> form, double arrived_s) {
-  auto generation = std::make_shared<Generation>(service, std::move(exchange), request,
-                                                 std::move(prompts), std::move(form), arrived_s);
-  generation->submit(service);
+void Generation::start(const Call& call, const GenerationRequest& request,
+                       std::vector<Prompt> prompts, std::unique_ptr<AnswerForm> form) {
+  auto generation =
+      std::make_shared<Generation>(call, request, std::move(prompts), std::move(form));
+  generation->submit(call.service);
   generation->open();
+}
+
+/// The request's sampling with the token ids that its strings stand for.
+static engine::SamplingParams resolve(const GenerationRequest& request, fleet::TokenSets& sets) {
+  engine::SamplingParams sampling = request.sampling;
+  sampling.bad_words = sets.forms(request.bad_words);
+  if (sampling.dry_multiplier > 0)
+    sampling.dry_breakers = sets.containing(request.dry_sequence_breakers);
+  return sampling;
 }
 
 void Generation::submit(Service& service) {
   try {
-    const engine::SamplingParams sampling = service.token_sets.resolve(request_);
+    const engine::SamplingParams sampling = resolve(request_, model_->token_sets);
     for (size_t p = 0; p < prompts_.size(); ++p) {
       engine::Request request;
       request.prompt = prompts_[p].prompt.ids;
@@ -51,7 +59,7 @@ void Generation::submit(Service& service) {
       request.prompt_logprobs = request_.prompt_logprobs;
       if (prompts_[p].echo)
         request.prompt_logprobs = std::max(request.prompt_logprobs, request_.sampling.logprobs);
-      const uint64_t id = service.backend->submit(
+      const uint64_t id = model_->backend->submit(
           std::move(request),
           [self = shared_from_this(), p](const engine::Event& event) { self->push(p, event); });
       std::lock_guard lock(mutex_);
@@ -65,7 +73,7 @@ void Generation::submit(Service& service) {
 
 void Generation::open() {
   if (request_.stream)
-    exchange_->start(200, "text/event-stream; charset=utf-8",
+    exchange_->start(200, form_->content_type(),
                      {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}});
   exchange_->on_disconnect([weak = weak_from_this()] {
     if (auto self = weak.lock()) self->cancel_all();
@@ -74,7 +82,6 @@ void Generation::open() {
 }
 
 void Generation::cancel_all() {
-  const auto service = service_.lock();
   std::vector<uint64_t> ids;
   std::deque<Arrival> dropped;
   {
@@ -83,8 +90,8 @@ void Generation::cancel_all() {
     ids.swap(ids_);
     dropped.swap(arrivals_);
   }
-  if (service)
-    for (uint64_t id : ids) service->backend->cancel(id);
+  if (service_.lock())   // else the model is gone with it
+    for (uint64_t id : ids) model_->backend->cancel(id);
 }
 
 void Generation::push(size_t prompt, const engine::Event& event) {
@@ -139,8 +146,9 @@ void Generation::take(Service& service, Arrival& arrival) {
   if (request_.prompt_logprobs >= 0 && !event.prompt.empty()) prompt.scores = event.prompt;
   if (prompt.echo && !event.prompt.empty()) prompt.echo->tokens = std::move(event.prompt);
 
+  const ModelMetrics& metrics = service.metrics.of(model_->card.name);
   std::string text;
-  take_tokens(service, choice, arrival, text);
+  take_tokens(metrics, choice, arrival, text);
   if (event.finish != engine::Finish::none && choice.finish.empty()) {
     text += choice.stream.flush();
     choice.finish = engine::name(event.finish);
@@ -149,7 +157,7 @@ void Generation::take(Service& service, Arrival& arrival) {
   const bool last = !choice.finish.empty();
   if (last) {
     ++n_finished_;
-    service.metrics.finished(choice.finish, now_s() - arrived_s_,
+    metrics.finished(choice.finish, now_s() - arrived_s_,
                              {static_cast<int>(prompt.prompt.ids.size()), prompt.cached_tokens,
                               choice.completion_tokens});
   }
@@ -161,14 +169,14 @@ void Generation::take(Service& service, Arrival& arrival) {
   }
 }
 
-void Generation::take_tokens(Service& service, Choice& choice, Arrival& arrival,
+void Generation::take_tokens(const ModelMetrics& metrics, Choice& choice, Arrival& arrival,
                              std::string& text) {
   auto& tokens = arrival.event.tokens;
   if (tokens.empty()) return;
   const double now = now_s();
-  if (!std::exchange(first_token_seen_, true)) service.metrics.first_token(now - arrived_s_);
+  if (!std::exchange(first_token_seen_, true)) metrics.first_token(now - arrived_s_);
   if (choice.last_s > 0)
-    service.metrics.next_tokens(now - choice.last_s, static_cast<int>(tokens.size()));
+    metrics.next_tokens(now - choice.last_s, static_cast<int>(tokens.size()));
   choice.last_s = now;
   for (engine::Generated& token : tokens) {
     ++choice.completion_tokens;
@@ -177,7 +185,7 @@ void Generation::take_tokens(Service& service, Choice& choice, Arrival& arrival,
     if (request_.sampling.logprobs >= 0) choice.tokens.push_back(std::move(token));
     if (piece.stopped) {
       choice.finish = "stop";
-      service.backend->finish(arrival.event.id, arrival.event.index);
+      model_->backend->finish(arrival.event.id, arrival.event.index);
       return;
     }
   }
@@ -213,7 +221,7 @@ void Generation::complete() {
   }
   if (request_.stream) {
     if (request_.include_usage) form_->write_usage(usage(), out_);
-    out_ += "data: [DONE]\n\n";
+    form_->write_end(usage(), out_);
     exchange_->send(std::exchange(out_, {}));
     exchange_->end();
     return;
@@ -234,11 +242,10 @@ void Generation::fail_answer(Service& service, const Error& error) {
   }
   ended_ = true;
   cancel_all();
-  const ErrorAnswer answer = error_answer(error);
-  service.metrics.refused(answer.status);
+  service.metrics.refused(http_status(error.code()));
   log::error("generation: {}", error.what());
   if (!request_.stream) return reply_error(*exchange_, error);
-  out_ += "data: " + answer.body + "\n\ndata: [DONE]\n\n";
+  form_->write_error(error, out_);
   exchange_->send(std::exchange(out_, {}));
   exchange_->end();
 }

@@ -12,21 +12,14 @@
 
 namespace strata::serve {
 
-struct Prompt {
-  std::vector<engine::Token> ids;
-  std::optional<std::string> echo;   // its text, to be repeated
-};
-
 class Generation : public std::enable_shared_from_this<Generation> {
  public:
   /// Errors: those of Engine::submit; then nothing has been replied and nothing goes on running.
-  static void start(Service& service, std::shared_ptr<net::Exchange> exchange,
-                    const GenerationRequest& request, std::vector<Prompt> prompts,
-                    std::unique_ptr<AnswerForm> form, double arrived_s);
+  static void start(const Call& call, const GenerationRequest& request,
+                    std::vector<Prompt> prompts, std::unique_ptr<AnswerForm> form);
 
-  Generation(Service& service, std::shared_ptr<net::Exchange> exchange,
-             const GenerationRequest& request, std::vector<Prompt> prompts,
-             std::unique_ptr<AnswerForm> form, double arrived_s);
+  Generation(const Call& call, const GenerationRequest& request, std::vector<Prompt> prompts,
+             std::unique_ptr<AnswerForm> form);
 
  private:
   struct Arrival {
@@ -47,13 +40,15 @@ class Generation : public std::enable_shared_from_this<Generation> {
   void push(size_t prompt, const engine::Event& event);   // on the engine's thread
   void process();                                     // on an I/O thread, one at a time
   void take(Service& service, Arrival& arrival);
-  void take_tokens(Service& service, Choice& choice, Arrival& arrival, std::string& text);
+  void take_tokens(const ModelMetrics& metrics, Choice& choice, Arrival& arrival,
+                   std::string& text);
   void write(Choice& choice, PromptState& prompt, std::string_view text, bool last);
   void complete();
   void fail_answer(Service& service, const Error& error);
   engine::Usage usage() const;
 
   const std::weak_ptr<Service> service_;
+  const fleet::Lease model_;         // held until the last event has been delivered
   const std::shared_ptr<net::Exchange> exchange_;
   const GenerationRequest request_;
   const double arrived_s_;

@@ -168,7 +168,7 @@ const Field<R> fields[] = {
 };
 #undef STRATA_SET
 
-void check_token(const ModelCard& card, engine::Token id, std::string_view param) {
+void check_token(const fleet::ModelCard& card, engine::Token id, std::string_view param) {
   if (id >= card.n_vocab)
     bad_field(param, fmt::format("'{}': token id {} is not in the vocabulary of {} tokens", param,
                                  id, card.n_vocab), "invalid_value");
@@ -178,9 +178,8 @@ void check_token(const ModelCard& card, engine::Token id, std::string_view param
 
 std::span<const Field<GenerationRequest>> generation_fields() { return fields; }
 
-void complete_generation(GenerationRequest& r, const ModelCard& card,
+void complete_generation(GenerationRequest& r, const fleet::ModelCard& card,
                          const GenerationDefaults& defaults, int default_max_tokens) {
-  card.require(r.model);
   if (r.has_stream_options && !r.stream)
     bad_field("stream_options", "'stream_options' is only allowed when 'stream' is true",
               "invalid_value");

@@ -6,13 +6,18 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "fleet/model_card.h"
 #include "serve/field.h"
-#include "serve/model_card.h"
 
 namespace strata::serve {
 
 constexpr int max_n = 128;
 constexpr int max_top_logprobs = 20;
+
+struct Prompt {
+  std::vector<engine::Token> ids;
+  std::optional<std::string> echo = {};   // its text, to be repeated
+};
 
 struct GenerationRequest {
   std::string model;
@@ -40,8 +45,8 @@ std::span<const Field<GenerationRequest>> generation_fields();
 
 /// Checks fields against each other and the model, and fills in the limits on length; a request
 /// that gives none gets `default_max_tokens` (-1: up to the context).
-/// Errors: invalid_argument naming the field; not_found for the model.
-void complete_generation(GenerationRequest& request, const ModelCard& card,
+/// Errors: invalid_argument naming the field.
+void complete_generation(GenerationRequest& request, const fleet::ModelCard& card,
                          const GenerationDefaults& defaults, int default_max_tokens);
 
 }  // namespace strata::serve

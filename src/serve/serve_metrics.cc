@@ -2,7 +2,7 @@
 
 #include "base/arena.h"
 #include "base/version.h"
-#include "serve/backend.h"
+#include "fleet/fleet.h"
 
 namespace strata::serve {
 namespace {
@@ -10,17 +10,16 @@ namespace {
 std::vector<double> latency_buckets() { return exponential_buckets(0.001, 1.7783, 20); }
 std::vector<double> token_buckets() { return exponential_buckets(1, 2, 18); }
 
-/// A counter that follows a total kept elsewhere.
+/// Adds what a total kept elsewhere has gained since it was seen last; it may have begun anew.
 template <class Number>
-void follow(const Counter& counter, Number total) {
-  const double more = static_cast<double>(total) - counter.value();
-  if (more > 0) counter.add(more);
+void follow(const Counter& counter, Number seen, Number total) {
+  counter.add(static_cast<double>(total >= seen ? total - seen : total));
 }
 
 }  // namespace
 
-ServeMetrics::ServeMetrics(const Backend& backend, const std::string& model_name)
-    : backend_(backend),
+ModelMetrics::ModelMetrics(Metrics& metrics, const std::string& model_name)
+    : metrics_(metrics),
       model_{{"model_name", model_name}},
       running_(metrics_.gauge("vllm:num_requests_running", "Sequences in the batch.", model_)),
       waiting_(metrics_.gauge("vllm:num_requests_waiting", "Sequences not yet admitted.", model_)),
@@ -68,18 +67,14 @@ ServeMetrics::ServeMetrics(const Backend& backend, const std::string& model_name
                                          token_buckets(), model_)),
       request_generated_(metrics_.histogram("vllm:request_generation_tokens",
                                             "Generated tokens a request.", token_buckets(),
-                                            model_)) {
-  metrics_.before_text([this] { update(); });
-  metrics_.gauge("strata:build_info", "1, labelled with what was built.",
-                 {{"version", std::string(version())}, {"commit", std::string(commit())}})
-      .set(1);
-}
+                                            model_)) {}
 
-void ServeMetrics::next_tokens(double seconds, int n) const {
+void ModelMetrics::next_tokens(double seconds, int n) const {
   for (int i = 0; i < n; ++i) inter_token_.observe(seconds / n);
 }
 
-void ServeMetrics::finished(std::string_view reason, double seconds, const engine::Usage& usage) {
+void ModelMetrics::finished(std::string_view reason, double seconds,
+                            const engine::Usage& usage) const {
   metrics_.counter("vllm:request_success_total", "Requests that ended, by reason.",
                    {model_[0], {"finished_reason", std::string(reason)}})
       .add();
@@ -88,14 +83,7 @@ void ServeMetrics::finished(std::string_view reason, double seconds, const engin
   request_generated_.observe(usage.completion_tokens);
 }
 
-void ServeMetrics::refused(int status) {
-  metrics_.counter("strata:request_errors_total", "Requests answered with an error.",
-                   {model_[0], {"status", std::to_string(status)}})
-      .add();
-}
-
-void ServeMetrics::update() {
-  const engine::EngineStats s = backend_.stats();
+void ModelMetrics::update(const engine::EngineStats& s) {
   running_.set(s.running);
   waiting_.set(s.waiting);
   const double total = static_cast<double>(s.kv_blocks_total);
@@ -106,16 +94,53 @@ void ServeMetrics::update() {
   state_total_.set(static_cast<double>(s.state_slots_total));
   state_used_.set(static_cast<double>(s.state_slots_used));
   state_cached_.set(static_cast<double>(s.state_slots_cached));
-  follow(prompt_tokens_, s.prompt_tokens);
-  follow(generated_tokens_, s.generated_tokens);
-  follow(prefix_queries_, s.prompt_tokens);
-  follow(prefix_hits_, s.cached_tokens);
-  follow(preemptions_, s.preemptions);
-  follow(steps_, s.steps);
-  follow(draft_tokens_, s.draft_tokens);
-  follow(accepted_tokens_, s.accepted_tokens);
-  follow(step_seconds_, s.step_seconds);
-  follow(compute_seconds_, s.compute_seconds);
+  follow(prompt_tokens_, seen_.prompt_tokens, s.prompt_tokens);
+  follow(generated_tokens_, seen_.generated_tokens, s.generated_tokens);
+  follow(prefix_queries_, seen_.prompt_tokens, s.prompt_tokens);
+  follow(prefix_hits_, seen_.cached_tokens, s.cached_tokens);
+  follow(preemptions_, seen_.preemptions, s.preemptions);
+  follow(steps_, seen_.steps, s.steps);
+  follow(draft_tokens_, seen_.draft_tokens, s.draft_tokens);
+  follow(accepted_tokens_, seen_.accepted_tokens, s.accepted_tokens);
+  follow(step_seconds_, seen_.step_seconds, s.step_seconds);
+  follow(compute_seconds_, seen_.compute_seconds, s.compute_seconds);
+  seen_ = s;
+}
+
+ServeMetrics::ServeMetrics(fleet::Fleet& fleet) : fleet_(fleet) {
+  metrics_.before_text([this] { update(); });
+  metrics_.gauge("strata:build_info", "1, labelled with what was built.",
+                 {{"version", std::string(version())}, {"commit", std::string(commit())}})
+      .set(1);
+}
+
+ModelMetrics& ServeMetrics::find(const std::string& model) {
+  std::lock_guard lock(mutex_);
+  auto& found = models_[model];
+  if (!found) found = std::make_unique<ModelMetrics>(metrics_, model);
+  return *found;
+}
+
+const ModelMetrics& ServeMetrics::of(const std::string& model) { return find(model); }
+
+void ServeMetrics::refused(int status) {
+  metrics_.counter("strata:request_errors_total", "Requests answered with an error.",
+                   {{"status", std::to_string(status)}})
+      .add();
+}
+
+void ServeMetrics::update() {
+  std::map<std::string, engine::EngineStats> loaded;
+  fleet_.each([&](fleet::Model& model) { loaded[model.card.name] = model.backend->stats(); });
+  for (const auto& [name, stats] : loaded) find(name);
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& [name, model] : models_) model->update(loaded[name]);
+  }
+  metrics_.gauge("strata:models_loaded", "Models in memory.")
+      .set(static_cast<double>(loaded.size()));
+  metrics_.gauge("strata:model_memory_bytes", "Planned bytes of the models in memory.")
+      .set(static_cast<double>(fleet_.memory_used()));
   metrics_.gauge("process_resident_memory_bytes", "Resident set of the process.")
       .set(static_cast<double>(memory_resident()));
 }

@@ -4,40 +4,51 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <variant>
 
 #include "base/registry.h"
+#include "fleet/fleet.h"
 #include "net/server.h"
 #include "serve/app.h"
-#include "serve/backend.h"
 #include "serve/generation_request.h"
-#include "serve/model_card.h"
 #include "serve/serve_metrics.h"
-#include "serve/token_sets.h"
 #include "serve/workers.h"
 
 namespace strata::serve {
 
 /// Shared by the endpoints and by answers under way, which hold it weakly.
 struct Service : std::enable_shared_from_this<Service> {
-  Service(std::unique_ptr<Backend> backend, AppOptions options);
+  Service(std::unique_ptr<fleet::Fleet> fleet, AppOptions options);
   GenerationDefaults defaults() const { return {options.temperature, options.max_tokens}; }
 
   const AppOptions options;
-  const std::unique_ptr<Backend> backend;
-  const ModelCard card;
+  const int64_t started_at;             // Unix time
+  std::unique_ptr<fleet::Fleet> fleet;
   ServeMetrics metrics;
-  TokenSets token_sets;
   Workers workers;
   net::Server server;
   std::atomic<bool> draining = false;
 };
 
-/// Errors thrown before a reply become the reply.
+/// A request that a model answers. The model stays loaded as long as the call or the lease is kept.
+struct Call {
+  Service& service;
+  const std::shared_ptr<net::Exchange> exchange;
+  const Json body;
+  const double arrived_s;               // now_s()
+  fleet::Lease model = {};
+
+  const fleet::ModelCard& card() const { return model->card; }
+};
+
+/// Errors thrown before a reply become the reply. The model of a ModelEndpoint is the one that the
+/// member "model" of the body names; it has been loaded.
 using Endpoint = void (*)(Service&, const std::shared_ptr<net::Exchange>&);
+using ModelEndpoint = void (*)(Call&);
 
 struct Route {
   std::string_view method, path;
-  Endpoint endpoint;
+  std::variant<Endpoint, ModelEndpoint> endpoint;
   std::string_view summary;   // for the page that lists them
 };
 

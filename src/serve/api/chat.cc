@@ -1,5 +1,4 @@
 // POST /v1/chat/completions
-#include "base/clock.h"
 #include "serve/answer_json.h"
 #include "serve/chat_request.h"
 #include "serve/generation.h"
@@ -9,10 +8,10 @@ namespace {
 
 class ChatForm : public AnswerForm {
  public:
-  ChatForm(const Service& service, const ChatRequest& request)
-      : tokenizer_(*service.backend->tokenizer()),
+  ChatForm(const Call& call, const ChatRequest& request)
+      : tokenizer_(call.model->tokenizer()),
         id_(make_id("chatcmpl-")),
-        head_(answer_head(id_, "chat.completion.chunk", service.card)),
+        head_(answer_head(id_, "chat.completion.chunk", call.card())),
         logprobs_(request.logprobs),
         null_usage_(request.include_usage) {}
 
@@ -70,18 +69,11 @@ class ChatForm : public AnswerForm {
   const bool logprobs_, null_usage_;
 };
 
-void chat(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
-  const double arrived_s = now_s();
-  const ChatRequest request = parse_chat_request(exchange->request().body, service.card,
-                                                 service.defaults());
-  const model::Tokenizer& tokenizer = *service.backend->tokenizer();
-  const std::string text = render(request.conversation, service.backend->chat_template(), tokenizer,
-                                  service.card);
-  std::vector<Prompt> prompts;
-  prompts.push_back(
-      {tokenizer.encode(text, {.add_special = request.conversation.add_special}), {}});
-  Generation::start(service, exchange, request, std::move(prompts),
-                    std::make_unique<ChatForm>(service, request), arrived_s);
+void chat(Call& call) {
+  const ChatRequest request =
+      parse_chat_request(call.body, call.card(), call.service.defaults());
+  Generation::start(call, request, {chat_prompt(request.conversation, *call.model)},
+                    std::make_unique<ChatForm>(call, request));
 }
 
 const Route routes[] = {{"POST", "/v1/chat/completions", chat, "answer a conversation"}};

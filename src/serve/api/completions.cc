@@ -1,5 +1,4 @@
 // POST /v1/completions
-#include "base/clock.h"
 #include "serve/answer_json.h"
 #include "serve/completion_request.h"
 #include "serve/generation.h"
@@ -9,10 +8,10 @@ namespace {
 
 class CompletionForm : public AnswerForm {
  public:
-  CompletionForm(const Service& service, const CompletionRequest& request)
-      : tokenizer_(*service.backend->tokenizer()),
+  CompletionForm(const Call& call, const CompletionRequest& request)
+      : tokenizer_(call.model->tokenizer()),
         id_(make_id("cmpl-")),
-        head_(answer_head(id_, "text_completion", service.card)),
+        head_(answer_head(id_, "text_completion", call.card())),
         logprobs_(request.logprobs.has_value()),
         null_usage_(request.include_usage),
         legacy_(request.prompts.size() * static_cast<size_t>(request.n)) {}
@@ -93,15 +92,14 @@ Prompt make_prompt(const PromptInput& input, const CompletionRequest& request,
   return prompt;
 }
 
-void complete(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
-  const double arrived_s = now_s();
-  const CompletionRequest request = parse_completion_request(exchange->request().body, service.card,
-                                                             service.defaults());
+void complete(Call& call) {
+  const CompletionRequest request =
+      parse_completion_request(call.body, call.card(), call.service.defaults());
   std::vector<Prompt> prompts;
   for (const PromptInput& input : request.prompts)
-    prompts.push_back(make_prompt(input, request, *service.backend->tokenizer(), prompts.size()));
-  Generation::start(service, exchange, request, std::move(prompts),
-                    std::make_unique<CompletionForm>(service, request), arrived_s);
+    prompts.push_back(make_prompt(input, request, call.model->tokenizer(), prompts.size()));
+  Generation::start(call, request, std::move(prompts),
+                    std::make_unique<CompletionForm>(call, request));
 }
 
 const Route routes[] = {{"POST", "/v1/completions", complete, "continue a text or token ids"}};

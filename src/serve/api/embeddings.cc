@@ -40,8 +40,8 @@ const Field<EmbeddingRequest> fields[] = {
 #undef STRATA_SET
 
 std::vector<std::vector<engine::Token>> tokenise(const EmbeddingRequest& r,
-                                                 const Backend& backend) {
-  const Backend::Info info = backend.info();
+                                                 const fleet::Backend& backend) {
+  const fleet::Backend::Info info = backend.info();
   const int most = r.truncate.value_or(0) < 0 ? info.max_model_len : r.truncate.value_or(0);
   std::vector<std::vector<engine::Token>> all;
   for (const PromptInput& input : r.inputs) {
@@ -101,30 +101,29 @@ std::string answer(std::vector<std::vector<float>>& vectors, const EmbeddingRequ
   return body + "]," + to_text(rest).substr(1);
 }
 
-void embed(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
+void embed(Call& call) {
   auto r = std::make_shared<EmbeddingRequest>();
-  FieldReader()
-      .with(std::span<const Field<EmbeddingRequest>>(fields), *r)
-      .read(parse_json(exchange->request().body));
-  service.card.require(r->model);
+  FieldReader().with(std::span<const Field<EmbeddingRequest>>(fields), *r).read(call.body);
   if (r->inputs.empty()) bad_field("input", "'input' is required", "missing_parameter");
-  const int width = service.backend->info().embedding_width;
+  fleet::Backend& backend = *call.model->backend;
+  const int width = backend.info().embedding_width;
   if (width > 0 && r->dimensions && *r->dimensions > width)
     bad_field("dimensions", fmt::format("'dimensions' ({}) must be at most {}", *r->dimensions,
                                         width), "invalid_value");
-  auto inputs = tokenise(*r, *service.backend);
+  auto inputs = tokenise(*r, backend);
   size_t tokens = 0;
   for (const auto& ids : inputs) tokens += ids.size();
-  service.backend->embed(
-      std::move(inputs), [exchange, r, tokens, name = service.card.name()](
-                             std::vector<std::vector<float>> vectors, const std::string& error) {
-        try {
-          if (!error.empty()) fail(Code::internal, "{}", error);
-          exchange->reply(200, "application/json", answer(vectors, *r, name, tokens));
-        } catch (const Error& e) {
-          reply_error(*exchange, e);
-        }
-      });
+  backend.embed(std::move(inputs),
+                [exchange = call.exchange, model = call.model, r, tokens](
+                    std::vector<std::vector<float>> vectors, const std::string& error) {
+                  try {
+                    if (!error.empty()) fail(Code::internal, "{}", error);
+                    exchange->reply(200, "application/json",
+                                    answer(vectors, *r, model->card.name, tokens));
+                  } catch (const Error& e) {
+                    reply_error(*exchange, e);
+                  }
+                });
 }
 
 const Route routes[] = {{"POST", "/v1/embeddings", embed, "vectors of texts or token ids"}};

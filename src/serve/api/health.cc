@@ -1,4 +1,6 @@
 // GET /health, GET /version
+#include <algorithm>
+
 #include "base/version.h"
 #include "serve/json.h"
 #include "serve/service.h"
@@ -7,7 +9,11 @@ namespace strata::serve {
 namespace {
 
 void health(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
-  const double limit = service.options.watchdog_s, age = service.backend->step_age_s();
+  const double limit = service.options.watchdog_s;
+  double age = 0;
+  service.fleet->each([&](const fleet::Model& model) {
+    age = std::max(age, model.backend->step_age_s());
+  });
   if (limit > 0 && age > limit)
     return exchange->reply(503, "application/json",
                            to_text({{"status", "stuck"}, {"step_seconds", age}}));

@@ -1,5 +1,6 @@
 // GET /: what there is.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -28,6 +29,8 @@ void index(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
   std::sort(all.begin(), all.end(), [](const Route& a, const Route& b) {
     return std::tie(a.path, a.method) < std::tie(b.path, b.method);
   });
+  std::vector<std::string> names;
+  for (const fleet::ModelState& state : service.fleet->list()) names.push_back(state.spec.name());
   std::string rows;
   for (const Route& r : all)
     rows += fmt::format("<tr><td>{}</td><td><code>{}</code></td><td>{}</td></tr>\n", r.method,
@@ -36,9 +39,8 @@ void index(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
       200, "text/html; charset=utf-8",
       fmt::format(
           "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>strata</title>\n"
-          "<h1>strata {}</h1>\n<p>Serving <b>{}</b>, context {} tokens. The endpoints "
-          "follow the OpenAI API.</p>\n<table>\n{}</table>\n</html>\n",
-          version(), escape(service.card.name()), service.card.max_model_len, rows));
+          "<h1>strata {}</h1>\n<p>Serving <b>{}</b>.</p>\n<table>\n{}</table>\n</html>\n",
+          version(), escape(fmt::format("{}", fmt::join(names, ", "))), rows));
 }
 
 const Route routes[] = {{"GET", "/", index, "this page"}};

@@ -1,4 +1,4 @@
-// POST /tokenize, POST /detokenize
+// POST /tokenize, /detokenize, /apply-template
 #include "serve/chat_request.h"
 #include "serve/service.h"
 
@@ -22,36 +22,35 @@ const Field<TokenizeRequest> tokenize_fields[] = {
 };
 #undef STRATA_SET
 
-void tokenize(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
+void tokenize(Call& call) {
   TokenizeRequest r;
   FieldReader()
       .with(std::span<const Field<TokenizeRequest>>(tokenize_fields), r)
       .with(conversation_fields(), r.conversation)
-      .read(parse_json(exchange->request().body));
-  service.card.require(r.model);
+      .read(call.body);
   const bool chat = !r.conversation.messages.is_null();
   if (chat == r.prompt.has_value())
     bad_field("prompt", "give either 'prompt' or 'messages'",
               chat ? "invalid_value" : "missing_parameter");
-  const model::Tokenizer& tokenizer = *service.backend->tokenizer();
+  const model::Tokenizer& tokenizer = call.model->tokenizer();
   std::string text;
   if (chat) {
     complete_conversation(r.conversation);
-    text = render(r.conversation, service.backend->chat_template(), tokenizer, service.card);
+    text = render(r.conversation, *call.model);
   } else {
     text = std::move(*r.prompt);
   }
   // A template writes the special tokens itself.
   const auto ids = tokenizer.encode(text, {.add_special = r.add_special.value_or(!chat)});
   Json answer = {{"count", ids.size()},
-                 {"max_model_len", service.card.max_model_len},
+                 {"max_model_len", call.card().max_model_len},
                  {"tokens", ids},
                  {"token_strs", nullptr}};
   if (r.token_strs) {
     Json& pieces = answer["token_strs"] = Json::array();
     for (model::Token id : ids) pieces.push_back(tokenizer.piece(id));
   }
-  exchange->reply(200, "application/json", to_text(answer));
+  call.exchange->reply(200, "application/json", to_text(answer));
 }
 
 struct DetokenizeRequest {
@@ -76,25 +75,39 @@ const Field<DetokenizeRequest> detokenize_fields[] = {
      [](DetokenizeRequest& r, const Json& v) { r.skip_special = v.get<bool>(); }},
 };
 
-void detokenize(Service& service, const std::shared_ptr<net::Exchange>& exchange) {
+void detokenize(Call& call) {
   DetokenizeRequest r;
   FieldReader()
       .with(std::span<const Field<DetokenizeRequest>>(detokenize_fields), r)
-      .read(parse_json(exchange->request().body));
-  service.card.require(r.model);
+      .read(call.body);
   if (!r.tokens) bad_field("tokens", "'tokens' is required", "missing_parameter");
-  const model::Tokenizer& tokenizer = *service.backend->tokenizer();
+  const model::Tokenizer& tokenizer = call.model->tokenizer();
   for (model::Token id : *r.tokens)
     if (id >= tokenizer.size())
       bad_field("tokens", fmt::format("'tokens': token id {} is not in the vocabulary of {} tokens",
                                       id, tokenizer.size()), "invalid_value");
-  exchange->reply(200, "application/json",
+  call.exchange->reply(200, "application/json",
                   to_text({{"prompt", tokenizer.decode(*r.tokens, r.skip_special)}}));
+}
+
+/// llama.cpp's form: {"prompt": the text that the model would continue}.
+void apply_template(Call& call) {
+  std::string model;
+  const Field<std::string> model_field[] = {{"model", string(), nullptr}};
+  Conversation conversation;
+  FieldReader()
+      .with(std::span<const Field<std::string>>(model_field), model)
+      .with(conversation_fields(), conversation)
+      .read(call.body);
+  complete_conversation(conversation);
+  call.exchange->reply(200, "application/json",
+                       to_text({{"prompt", render(conversation, *call.model)}}));
 }
 
 const Route routes[] = {
     {"POST", "/tokenize", tokenize, "the token ids of a text or a conversation"},
-    {"POST", "/detokenize", detokenize, "the text of token ids"}};
+    {"POST", "/detokenize", detokenize, "the text of token ids"},
+    {"POST", "/apply-template", apply_template, "the prompt that a conversation becomes"}};
 const Registry<Api> registered{Api{"tokenize", routes}};
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What the endpoints need of an engine: the seam at which tests put a scripted one.
+// A loaded model as the layers above see it: the seam at which tests put a scripted one.
 #pragma once
 #include <memory>
 #include <string>
@@ -6,7 +6,7 @@
 #include "engine/embedder.h"
 #include "engine/engine.h"
 
-namespace strata::serve {
+namespace strata::fleet {
 
 class Backend {
  public:
@@ -16,7 +16,11 @@ class Backend {
     std::string name, path;      // of the model
     int n_vocab = 0;             // ids below it are valid in a prompt
     int max_model_len = 0;
-    int embedding_width = 0;     // of its vectors; 0: unknown
+    int embedding_width = 0;     // of its vectors, or labels of its scores; 0: it makes none
+    bool ranks = false;          // its vectors are scores of whole texts
+    std::string arch = {};
+    int64_t parameters = 0;
+    int64_t file_bytes = 0;
   };
   virtual Info info() const = 0;
   virtual const model::Tokenizer* tokenizer() const = 0;          // null: none
@@ -35,10 +39,14 @@ class Backend {
                      engine::Embedder::OnDone done);
   /// As engine::Embedder::encode.
   virtual std::vector<engine::Token> encode(std::string_view text, int most) const;
+  /// A query and a text as a ranking model reads them, at most `most` tokens (0: no limit but the
+  /// model's): the text is cut. Source: the post-processors of BERT ([CLS] a [SEP] b [SEP]) and
+  /// RoBERTa (<s> a </s></s> b </s>).
+  std::vector<engine::Token> encode_pair(std::string_view query, std::string_view text,
+                                         int most) const;
 };
 
-/// What they are given must outlive them.
-std::unique_ptr<Backend> make_backend(engine::Engine& engine);
-std::unique_ptr<Backend> make_backend(engine::Embedder& embedder);
+std::unique_ptr<Backend> make_backend(std::unique_ptr<engine::Engine> engine);
+std::unique_ptr<Backend> make_backend(std::unique_ptr<engine::Embedder> embedder);
 
-}  // namespace strata::serve
+}  // namespace strata::fleet

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "serve/backend.h"
+#include "fleet/backend.h"
 
-namespace strata::serve::testing {
+namespace strata::fleet::testing {
 
 constexpr int n_vocab = 260;   // 256 bytes, then <s>, </s>, <x>, <y>
 constexpr engine::Token bos = 256, eos = 257;
@@ -240,4 +240,4 @@ class ScriptedBackend : public Backend {
   std::thread thread_;
 };
 
-}  // namespace strata::serve::testing
+}  // namespace strata::fleet::testing

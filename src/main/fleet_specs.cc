@@ -1,0 +1,100 @@
+#include "main/fleet_specs.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/arena.h"
+#include "model/hub/library.h"
+
+namespace strata {
+namespace {
+
+constexpr double share_of_free = 0.9;   // what models may use if nothing is said
+constexpr int most_at_once = 4;         // models that the KV caches leave room for
+
+std::string name_of(const std::string& path) {
+  const std::filesystem::path p(path);
+  return p.extension() == ".gguf" ? p.stem().string() : p.filename().string();
+}
+
+/// "NAME=MODEL" in its parts; a path that has a '=' and exists is a path.
+fleet::ModelSpec parse_spec(const std::string& text) {
+  const size_t sign = text.find('=');
+  const bool named = sign != text.npos && sign > 0 && !std::filesystem::exists(text);
+  fleet::ModelSpec spec;
+  spec.path = model::find_model(named ? text.substr(sign + 1) : text);
+  spec.names.push_back(named ? text.substr(0, sign) : name_of(spec.path));
+  spec.aliases = fleet::aliases_of(spec.path);
+  if (!named) spec.aliases.push_back(text);
+  return spec;
+}
+
+std::vector<fleet::ModelSpec> library_specs() {
+  std::vector<fleet::ModelSpec> specs;
+  for (const model::LibraryEntry& entry : model::library())
+    specs.push_back({.names = {entry.name}, .path = entry.path});
+  return specs;
+}
+
+bool uses_library(const ServingOptions& o) { return o.library || o.models.empty(); }
+
+void pin(std::vector<fleet::ModelSpec>& specs, const std::string& name) {
+  const auto found = std::find_if(specs.begin(), specs.end(), [&](const fleet::ModelSpec& spec) {
+    return std::find(spec.names.begin(), spec.names.end(), name) != spec.names.end();
+  });
+  if (found == specs.end()) fail(Code::not_found, "--pin {}: no model has this name", name);
+  found->pinned = true;
+}
+
+/// What is said of all models: task and engine.
+void complete(fleet::ModelSpec& spec, const ServingOptions& o) {
+  spec.task = o.task;
+  spec.engine = o.engine;
+}
+
+/// Several models share the memory, so that none may take all of it for its cache.
+ServingOptions shared(ServingOptions o) {
+  const bool one = o.models.size() == 1 && !o.library;
+  if (one) return o;
+  if (o.fleet.memory_bytes == 0)
+    o.fleet.memory_bytes =
+        static_cast<size_t>(static_cast<double>(memory_available()) * share_of_free);
+  const int n = uses_library(o) ? most_at_once : static_cast<int>(o.models.size());
+  o.engine.memory_bytes = o.fleet.memory_bytes;
+  o.engine.kv_share /= std::min(n, most_at_once);
+  return o;
+}
+
+}  // namespace
+
+std::vector<fleet::ModelSpec> make_specs(const ServingOptions& o) {
+  std::vector<fleet::ModelSpec> specs;
+  for (const std::string& text : o.models) specs.push_back(parse_spec(text));
+  if (uses_library(o))
+    for (fleet::ModelSpec& spec : library_specs()) {
+      const auto same = [&](const fleet::ModelSpec& s) { return s.name() == spec.name(); };
+      if (std::none_of(specs.begin(), specs.end(), same)) specs.push_back(std::move(spec));
+    }
+  if (!o.served_names.empty() && !specs.empty()) {
+    specs.front().aliases.push_back(specs.front().name());
+    specs.front().names = o.served_names;
+  }
+  if (o.models.size() == 1 && !o.library) specs.front().pinned = true;
+  for (const std::string& name : o.pinned) pin(specs, name);
+  for (fleet::ModelSpec& spec : specs) complete(spec, o);
+  return specs;
+}
+
+std::unique_ptr<fleet::Fleet> make_fleet(const ServingOptions& given) {
+  const ServingOptions o = shared(given);
+  fleet::FleetOptions options = o.fleet;
+  if (uses_library(o))
+    options.discover = [o] {
+      std::vector<fleet::ModelSpec> specs = library_specs();
+      for (fleet::ModelSpec& spec : specs) complete(spec, o);
+      return specs;
+    };
+  return std::make_unique<fleet::Fleet>(make_specs(o), fleet::open_model, std::move(options));
+}
+
+}  // namespace strata
