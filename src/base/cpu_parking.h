@@ -1,5 +1,5 @@
 // Which CPUs a pool had better leave to others. At a barrier everyone waits for the thread whose
-// CPU another process is using, so half of one CPU lost is half of the machine lost; without that CPU
+// CPU another process uses, so half of one CPU lost is half of the machine lost; without that CPU
 // only its part is.
 #pragma once
 #include <cstdint>
