@@ -56,5 +56,27 @@ TEST(WorkShares, OthersDoTheWorkOfASlowCore) {
   EXPECT_EQ(fast, kThreads * kUnits - kUnits / 2);
 }
 
+// What others took of a part the last time is left to them the next time: undisturbed, the owner's
+// first piece grows to 7/8 of its part.
+TEST(WorkShares, TheFirstPieceFollowsWhatTheOwnerDid) {
+  std::vector<WorkCursor> cursors(1);
+  const auto first_piece = [&](int64_t stolen) {
+    cursors[0].next = 0;
+    int64_t first = 0;
+    take_shares(cursors, 0, 1, [](int) { return int64_t{64}; },
+                [&](int, int64_t begin, int64_t end) {
+                  if (begin > 0) return;
+                  first = end;
+                  cursors[0].next += stolen;
+                });
+    return first;
+  };
+  EXPECT_EQ(first_piece(0), 32);
+  EXPECT_EQ(first_piece(0), 56);
+  EXPECT_EQ(first_piece(8), 56);
+  EXPECT_EQ(first_piece(0), 49);   // 7/8 of the 56 that it did
+  EXPECT_EQ(first_piece(0), 56);
+}
+
 }  // namespace
 }  // namespace strata

@@ -26,8 +26,10 @@ nlohmann::json report_json(const engine::BenchModelReport& r, const model::Model
                                {"roof_share", rate_json(p.roof_share)}});
   }
   for (const engine::DecodeResult& d : r.decode) {
-    json["decode"].push_back({{"depth", d.depth}, {"tok_s", rate_json(d.tok_s)},
-                              {"bytes_per_token", d.bytes_per_token}, {"gb_s", rate_json(d.gb_s)},
+    json["decode"].push_back({{"depth", d.depth}, {"batch", d.batch},
+                              {"tok_s", rate_json(d.tok_s)}, {"gb_s", rate_json(d.gb_s)},
+                              {"bytes_per_step", d.bytes_per_step},
+                              {"operations_per_step", d.operations_per_step},
                               {"roof_share", rate_json(d.roof_share)}});
   }
   return json;
@@ -36,7 +38,7 @@ nlohmann::json report_json(const engine::BenchModelReport& r, const model::Model
 void run(const Options& o) {
   const auto model = load_model(o.model);
   engine::EngineOptions options = engine_options(o.model);
-  options.max_num_seqs = 1;
+  options.max_num_seqs = *std::max_element(o.bench.batch.begin(), o.bench.batch.end());
   const int longest = *std::max_element(o.bench.depth.begin(), o.bench.depth.end()) + o.bench.gen;
   options.max_model_len =
       std::max(longest, *std::max_element(o.bench.prompt.begin(), o.bench.prompt.end()));
@@ -50,7 +52,8 @@ void run(const Options& o) {
   for (const auto& p : r.prefill)
     fmt::print("prefill {:>5}: {}\n", p.tokens, line(p.tok_s, p.roof_share));
   for (const auto& d : r.decode)
-    fmt::print("decode at {:>5}: {}\n", d.depth, line(d.tok_s, d.roof_share));
+    fmt::print("decode at {:>5}, {:>3} together: {}\n", d.depth, d.batch,
+               line(d.tok_s, d.roof_share));
 }
 
 void add(CLI::App& app) {
@@ -64,6 +67,8 @@ void add(CLI::App& app) {
       ->check(CLI::Range(0, 1 << 20));
   c->add_option("--depth", o->bench.depth, "positions in the cache before decoding")
       ->delimiter(',')->check(CLI::Range(0, 1 << 20));
+  c->add_option("--batch", o->bench.batch, "sequences that decode together (tok/s: of all)")
+      ->delimiter(',')->check(CLI::Range(1, 512));
   c->add_option("--gen", o->bench.gen, "decoded tokens")->check(CLI::Range(0, 1 << 20));
   c->add_option("--repetitions", o->bench.repetitions)->check(CLI::Range(1, 1000));
   c->add_flag("--json", o->json, "one JSON object");

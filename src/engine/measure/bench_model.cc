@@ -1,9 +1,11 @@
 #include "engine/measure/bench_model.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/error.h"
 
 namespace strata::engine {
 namespace {
@@ -19,22 +21,79 @@ std::vector<Token> some_tokens(int n, int vocab) {
   return tokens;
 }
 
-// Operations of a prefill: products of all tokens, the head for one, and 4 d a head and position of
-// attention (scores and values).
-double prefill_operations(const graph::Graph& g, int tokens) {
+// Operations of a step of `tokens` rows and `outputs` rows of logits, in whose attention rows meet
+// `pairs(window)` positions: products, and 2 (d_k + d_v) a head and position for scores and values.
+template <class Pairs>
+double step_operations(const graph::Graph& g, double tokens, double outputs, Pairs&& pairs) {
   double total = 0;
   for (const graph::Node& node : g.nodes) {
     const bool all = g.values[node.out[0]].rows == graph::Rows::tokens;
-    total += graph::cost(g, node).flops * (all ? tokens : 1);
+    total += graph::cost(g, node).flops * (all ? tokens : outputs);
     if (node.op != graph::Op::attention) continue;
     const graph::CacheSpec& c = g.caches[node.cache];
     const double heads = static_cast<double>(g.values[node.in[0]].width()) / c.d_k;
-    double pairs = 0;
-    for (int t = 1; t <= tokens; ++t) pairs += c.window > 0 ? std::min(t, c.window) : t;
-    total += 2.0 * heads * (c.d_k + c.d_v) * pairs;
+    total += 2.0 * heads * (c.d_k + c.d_v) * pairs(c.window);
   }
   return total;
 }
+
+double prefill_operations(const graph::Graph& g, int tokens) {
+  return step_operations(g, tokens, 1, [&](int window) {
+    double pairs = 0;
+    for (int t = 1; t <= tokens; ++t) pairs += window > 0 ? std::min(t, window) : t;
+    return pairs;
+  });
+}
+
+// Sequences that decode together, each with blocks of its own.
+class DecodingBatch {
+ public:
+  // All have the same `depth` positions before; the first computes them, the others copy.
+  DecodingBatch(GraphExecutor& executor, int batch, int depth, int room)
+      : executor_(executor), depth_(depth), tokens_(some_tokens(batch, executor.n_vocab())) {
+    const int each = (room + kernel::kKvBlock - 1) / kernel::kKvBlock;
+    if (int64_t{batch} * each > executor.n_block())
+      fail(Code::resource_exhausted,
+           "{} sequences of {} positions need {} blocks of KV memory, there are {}: fewer sequences "
+           "or a smaller depth", batch, room, int64_t{batch} * each, executor.n_block());
+    blocks_.resize(static_cast<size_t>(batch) * each);
+    std::iota(blocks_.begin(), blocks_.end(), 0);
+    for (int i = 0; i < batch; ++i)
+      sequences_.push_back({.first_token = i, .n_token = 1,
+                            .blocks = std::span(blocks_).subspan(static_cast<size_t>(i) * each, each),
+                            .n_logits = 1, .state = executor.n_state() > 0 ? i : -1});
+    const std::vector<Token> before = some_tokens(depth, executor.n_vocab());
+    for (int past = 0; past < depth;) {
+      StepSequence first = sequences_[0];
+      first.n_token = std::min(depth - past, executor.max_tokens());
+      first.n_past = past;
+      first.n_logits = 0;
+      executor.run({.tokens = std::span(before).subspan(past, first.n_token),
+                    .sequences = {&first, 1}});
+      past += first.n_token;
+    }
+    for (int i = 1; i < batch; ++i)
+      for (int block = 0; block * kernel::kKvBlock < depth; ++block)
+        executor.copy_block(sequences_[0].blocks[block], sequences_[i].blocks[block]);
+  }
+
+  // Seconds a step, of `steps` from the depth on.
+  double seconds(int steps) {
+    const double start = now_s();
+    for (int i = 0; i < steps; ++i) {
+      for (StepSequence& s : sequences_) s.n_past = depth_ + i;
+      executor_.run({.tokens = tokens_, .sequences = sequences_});
+    }
+    return (now_s() - start) / steps;
+  }
+
+ private:
+  GraphExecutor& executor_;
+  int depth_;
+  std::vector<Token> tokens_;
+  std::vector<int32_t> blocks_;
+  std::vector<StepSequence> sequences_;
+};
 
 void sort(kernel::Rate& rate) { std::sort(rate.samples.begin(), rate.samples.end()); }
 
@@ -76,30 +135,35 @@ BenchModelReport bench_model(Session& session, const BenchModelOptions& options)
     std::fill(buffer.data() + b, buffer.data() + e, static_cast<uint8_t>(t + 1));
   });
   for (int depth : options.depth) {
-    DecodeResult result{.depth = depth, .tok_s = {}, .gb_s = {}, .bytes_per_token = 0,
-                        .roof_share = {}};
-    result.bytes_per_token =
-        executor.step_weight_bytes() + executor.step_kv_bytes(depth + options.gen / 2);
-    session.rewind(0);
-    if (depth > 0) session.append(some_tokens(depth, vocab), 0);
-    const std::vector<Token> tokens = some_tokens(options.gen, vocab);
-    for (int r = -1; r < options.repetitions; ++r) {
-      session.rewind(depth);
-      double roof = 0;
-      for (int i = 0; i < 2; ++i)
-        roof = std::max(roof, kernel::measure_read_gb_s(pool, buffer.data(), buffer.size()));
-      const double start = now_s();
-      for (const Token& t : tokens) session.append({&t, 1});
-      const double s = (now_s() - start) / options.gen;
-      if (r < 0) continue;
-      result.tok_s.samples.push_back(1 / s);
-      result.gb_s.samples.push_back(result.bytes_per_token / s / 1e9);
-      result.roof_share.samples.push_back(result.bytes_per_token / s / 1e9 / roof);
+    for (int batch : options.batch) {
+      const int middle = depth + options.gen / 2;
+      DecodeResult result{.depth = depth, .batch = batch, .tok_s = {}, .gb_s = {},
+                          .bytes_per_step = executor.step_weight_bytes() +
+                                            batch * executor.step_kv_bytes(middle),
+                          .roof_share = {}};
+      result.operations_per_step =
+          step_operations(executor.graph(), batch, batch, [&](int window) {
+            return double{1} * batch * (window > 0 ? std::min(middle, window) : middle);
+          });
+      DecodingBatch decoding(session.executor(), batch, depth, depth + options.gen);
+      for (int r = -1; r < options.repetitions; ++r) {
+        double roof = 0;
+        for (int i = 0; i < 2; ++i)
+          roof = std::max(roof, kernel::measure_read_gb_s(pool, buffer.data(), buffer.size()));
+        const double s = decoding.seconds(options.gen);
+        if (r < 0) continue;
+        const double least_s =
+            std::max(result.bytes_per_step / roof,
+                     result.operations_per_step / report.roofline.int8_gop_s.median()) / 1e9;
+        result.tok_s.samples.push_back(batch / s);
+        result.gb_s.samples.push_back(result.bytes_per_step / s / 1e9);
+        result.roof_share.samples.push_back(least_s / s);
+      }
+      sort(result.tok_s);
+      sort(result.gb_s);
+      sort(result.roof_share);
+      report.decode.push_back(std::move(result));
     }
-    sort(result.tok_s);
-    sort(result.gb_s);
-    sort(result.roof_share);
-    report.decode.push_back(std::move(result));
   }
   return report;
 }

@@ -16,6 +16,8 @@ using kernel::Type;
 constexpr SyntheticShape kShapes[] = {
     {"llama3-8b", 32, 4096, 14336, 32, 8, 128256, 8192, 500000},
     {"llama3-1b", 16, 2048, 8192, 32, 8, 128256, 8192, 500000},
+    {"qwen2.5-0.5b", 24, 896, 4864, 14, 2, 151936, 32768, 1000000},
+    {"qwen2.5-1.5b", 28, 1536, 8960, 12, 2, 151936, 32768, 1000000},
     {"tiny", 2, 256, 512, 4, 2, 512, 1024, 10000},
     {.name = "deepseek-3b", .n_layer = 17, .d_model = 2048, .d_ff = 6144, .n_head = 16,
      .n_head_kv = 1, .n_vocab = 32768, .n_context = 8192, .n_expert = 32, .n_expert_used = 4,

@@ -19,7 +19,7 @@ struct SyntheticShape {
   std::string_view arch() const { return n_expert > 0 ? "deepseek2" : "llama"; }
 };
 
-/// "llama3-8b", "llama3-1b", "deepseek-3b", "tiny", "tiny-deepseek". Null if unknown.
+/// One of synthetic_shape_names(). Null if unknown.
 const SyntheticShape* find_synthetic_shape(std::string_view name);
 std::string synthetic_shape_names();
 
