@@ -54,14 +54,15 @@ class DecodingBatch {
     const int each = (room + kernel::kKvBlock - 1) / kernel::kKvBlock;
     if (int64_t{batch} * each > executor.n_block())
       fail(Code::resource_exhausted,
-           "{} sequences of {} positions need {} blocks of KV memory, there are {}: fewer sequences "
-           "or a smaller depth", batch, room, int64_t{batch} * each, executor.n_block());
+           "{} sequences of {} positions need {} blocks of KV memory, there are {}: fewer "
+           "sequences or a smaller depth", batch, room, int64_t{batch} * each, executor.n_block());
     blocks_.resize(static_cast<size_t>(batch) * each);
     std::iota(blocks_.begin(), blocks_.end(), 0);
     for (int i = 0; i < batch; ++i)
-      sequences_.push_back({.first_token = i, .n_token = 1,
-                            .blocks = std::span(blocks_).subspan(static_cast<size_t>(i) * each, each),
-                            .n_logits = 1, .state = executor.n_state() > 0 ? i : -1});
+      sequences_.push_back(
+          {.first_token = i, .n_token = 1,
+           .blocks = std::span(blocks_).subspan(static_cast<size_t>(i) * each, each),
+           .n_logits = 1, .state = executor.n_state() > 0 ? i : -1});
     const std::vector<Token> before = some_tokens(depth, executor.n_vocab());
     for (int past = 0; past < depth;) {
       StepSequence first = sequences_[0];

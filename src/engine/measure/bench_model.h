@@ -34,7 +34,7 @@ struct BenchModelReport {
   std::vector<DecodeResult> decode;
 };
 
-/// The session has KV memory for the longest prompt, and for the largest batch at the largest depth.
+/// The session has KV memory for the longest prompt and for the largest batch at the largest depth.
 /// Errors: resource_exhausted if it has not.
 BenchModelReport bench_model(Session& session, const BenchModelOptions& options);
 
