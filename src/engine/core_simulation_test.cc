@@ -68,6 +68,7 @@ class World {
         arrive();
       if (cancel_rate_ && pick(1, cancel_rate_) == 1) cancel_one();
       now_ += 1e-5;
+      tiers_.flush();   // simulated time does not wait for the store's thread
       core_.step();
       check();
       if (::testing::Test::HasFailure()) return;

@@ -129,7 +129,8 @@ struct IntForm {
     I total = I::zero();
     STRATA_UNROLL for (int i = 0; i < 4; ++i)
       total = add32(total, to_fixed(u[i], inverse, x.high + 16 * i, x.low + 16 * i));
-    negative = -kOffset * reduce_add(total);
+    // Without meaning, and of any size, if a value was not a number: it wraps.
+    negative = int32_t(-uint32_t(kOffset) * uint32_t(reduce_add(total)));
     return sum == sum ? most / kFixedMost : sum;
   }
 
