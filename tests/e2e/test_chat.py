@@ -128,20 +128,22 @@ def test_logit_bias(client, model, http):
 
 
 def test_roles_and_parts(client, model):
-    answer = ask(
-        client,
-        model,
-        [
+    def conversation(wrap):
+        return [
             {"role": "system", "content": "You are terse."},
-            {
-                "role": "user",
-                "content": [{"type": "text", "text": "What is the capital of France?"}],
-            },
+            {"role": "user", "content": wrap("What is the capital of France?")},
             {"role": "assistant", "content": "Paris."},
-            {"role": "user", "content": "And of Italy?"},
-        ],
-    )
-    assert "Rome" in answer.choices[0].message.content
+            {"role": "user", "content": wrap("And of Italy?")},
+        ]
+
+    plain = ask(client, model, conversation(lambda text: text))
+    parts = ask(client, model, conversation(lambda text: [{"type": "text", "text": text}]))
+    assert parts.choices[0].message.content == plain.choices[0].message.content != ""
+    assert parts.usage.prompt_tokens == plain.usage.prompt_tokens
+    # Every message is in the prompt.
+    shorter = ask(client, model, conversation(lambda text: text)[2:])
+    assert shorter.usage.prompt_tokens < plain.usage.prompt_tokens
+    assert "Ital" in plain.choices[0].message.content or "Rome" in plain.choices[0].message.content
 
 
 def test_final_message_is_continued(client, model):

@@ -9,9 +9,9 @@ namespace strata::kernel {
 namespace {
 
 std::vector<float> normal(int64_t n, std::mt19937& rng, float spread = 1) {
-  std::normal_distribution<float> distribution(0, spread);
+  std::normal_distribution<float> distribution(0, 1);   // a deviation of 0 is not allowed
   std::vector<float> x(static_cast<size_t>(n));
-  for (float& v : x) v = distribution(rng);
+  for (float& v : x) v = spread * distribution(rng);
   return x;
 }
 
