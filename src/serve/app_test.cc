@@ -9,6 +9,7 @@
 #include "net/client.h"
 #include "net/testing/raw_client.h"
 #include "serve/json.h"
+#include "serve/pages.h"
 #include "serve/service.h"
 #include "fleet/testing/scripted_backend.h"
 
@@ -425,7 +426,7 @@ TEST_F(AppTest, HealthTurnsRedWhenAStepHangs) {
   EXPECT_EQ(send("GET", "/health").status, 200);
 }
 
-TEST_F(AppTest, ModelsHealthVersionMetricsAndThePage) {
+TEST_F(AppTest, ModelsHealthVersionMetricsAndEndpoints) {
   start({}, true, {"org/main", "alias"});
   const Json models = Json::parse(send("GET", "/v1/models").body);
   ASSERT_EQ(models["data"].size(), 2u);
@@ -446,18 +447,52 @@ TEST_F(AppTest, ModelsHealthVersionMetricsAndThePage) {
         "vllm:time_to_first_token_seconds_count{model_name=\"org/main\"} 1",
         "strata:request_errors_total{"})
     EXPECT_NE(metrics.body.find(line), std::string::npos) << line << "\n" << metrics.body;
-  EXPECT_NE(send("GET", "/").body.find("/v1/chat/completions"), std::string::npos);
+  EXPECT_NE(send("GET", "/endpoints").body.find("/v1/chat/completions"), std::string::npos);
+}
+
+TEST_F(AppTest, Pages) {
+  start();
+  if (page_files().empty()) {   // built without npm
+    EXPECT_NE(send("GET", "/").body.find("built without its pages"), std::string::npos);
+    return;
+  }
+  for (const PageFile& file : page_files()) {
+    const std::string path(file.path);
+    const auto plain = send("GET", path);
+    EXPECT_EQ(plain.status, 200) << path;
+    EXPECT_EQ(plain.header("Content-Type"), file.type);
+    EXPECT_EQ(plain.header("Content-Encoding"), "");
+    const auto packed = send("GET", path, "", {{"Accept-Encoding", "br, gzip"}});
+    EXPECT_EQ(packed.header("Content-Encoding"), "gzip");
+    EXPECT_TRUE(packed.body == file.gzip) << path;
+    EXPECT_LT(packed.body.size(), plain.body.size());
+    // Nothing of the pages comes from another host.
+    const std::string policy(plain.header("Content-Security-Policy"));
+    EXPECT_TRUE(policy.starts_with("default-src 'none'")) << policy;
+    EXPECT_EQ(policy.find("http"), std::string::npos) << policy;
+    const auto again = send("GET", path, "", {{"If-None-Match", std::string(file.etag)}});
+    EXPECT_EQ(again.status, 304);
+    EXPECT_EQ(again.body, "");
+    EXPECT_EQ(again.header("ETag"), file.etag);
+  }
+  EXPECT_EQ(send("GET", "/").header("Cache-Control"), "no-cache");
+  for (const char* path : {"/assets/none.js", "/assets/..%2f..%2fetc%2fpasswd", "/assets/"})
+    EXPECT_EQ(send("GET", path).status, 404) << path;
+  size_t total = 0;
+  for (const PageFile& file : page_files()) total += file.gzip.size();
+  EXPECT_LT(total, 300'000u);
 }
 
 TEST_F(AppTest, ApiKeys) {
   start({.api_keys = {"k1", "k2"}});
-  for (const char* path : {"/v1/models", "/metrics", "/", "/unknown"}) {
+  for (const char* path : {"/v1/models", "/metrics", "/endpoints", "/unknown"}) {
     const auto r = send("GET", path);
     EXPECT_EQ(r.status, 401) << path;
     EXPECT_EQ(Json::parse(r.body)["error"]["code"], "invalid_api_key");
   }
   EXPECT_EQ(send("GET", "/health").status, 200);
   EXPECT_EQ(send("GET", "/version").status, 200);
+  EXPECT_EQ(send("GET", "/").status, 200);
   for (const char* wrong : {"Bearer k3", "Bearer ", "k1", "Basic k1", "Bearer k1 "})
     EXPECT_NE(send("GET", "/v1/models", "", {{"Authorization", wrong}}).status == 200,
               std::string_view(wrong) != "Bearer k1 ") << wrong;

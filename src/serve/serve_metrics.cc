@@ -91,6 +91,12 @@ void ModelMetrics::update(const engine::EngineStats& s) {
   kv_total_.set(total);
   kv_used_.set(static_cast<double>(s.kv_blocks_used));
   kv_cached_.set(static_cast<double>(s.kv_blocks_cached));
+  const std::pair<const char*, uint64_t> tiers[] = {{"memory", s.tiers.ram_blocks},
+                                                    {"disk", s.tiers.disk_blocks}};
+  for (const auto& [tier, blocks] : tiers)
+    metrics_.gauge("strata:kv_tier_blocks", "KV blocks beside the cache, by tier.",
+                   {model_[0], {"tier", tier}})
+        .set(static_cast<double>(blocks));
   state_total_.set(static_cast<double>(s.state_slots_total));
   state_used_.set(static_cast<double>(s.state_slots_used));
   state_cached_.set(static_cast<double>(s.state_slots_cached));
@@ -141,6 +147,8 @@ void ServeMetrics::update() {
       .set(static_cast<double>(loaded.size()));
   metrics_.gauge("strata:model_memory_bytes", "Planned bytes of the models in memory.")
       .set(static_cast<double>(fleet_.memory_used()));
+  metrics_.gauge("strata:model_memory_limit_bytes", "Most that they may take; 0: no limit.")
+      .set(static_cast<double>(fleet_.options().memory_bytes));
   metrics_.gauge("process_resident_memory_bytes", "Resident set of the process.")
       .set(static_cast<double>(memory_resident()));
 }
