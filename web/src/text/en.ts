@@ -1,6 +1,5 @@
 // Every text of the pages, in English. Other languages have the same keys.
 export const en = {
-  "language.name": "English",
   "nav.label": "Pages",
   "nav.chat": "Chat",
   "nav.models": "Models",
@@ -24,7 +23,6 @@ export const en = {
   "edit": "Edit",
   "save": "Save",
   "more": "More",
-  "none": "none",
 
   "chat.new": "New chat",
   "chat.list": "Conversations",
@@ -67,7 +65,6 @@ export const en = {
   "chat.tool.send": "Send results",
   "chat.stopped": "Stopped.",
   "chat.length": "Cut off at the token limit.",
-  "chat.continue": "Continue",
   "chat.busy": "The model is answering",
   "chat.done": "The answer is complete",
   "chat.loading": "Loading the model…",
@@ -131,7 +128,6 @@ export const en = {
   "models.format": "Format",
   "models.vocabulary": "Vocabulary",
   "models.capabilities": "Can",
-  "models.file": "File",
   "models.template": "Chat template",
   "models.working": "Working…",
 
@@ -140,7 +136,6 @@ export const en = {
   "live.all": "All models",
   "live.span": "Time shown",
   "live.minutes": "{n} min",
-  "live.paused": "Paused",
   "live.pause": "Pause",
   "live.resume": "Resume",
   "live.lost": "The server does not answer.",
@@ -162,7 +157,6 @@ export const en = {
   "live.cached": "cached",
   "live.ram": "memory",
   "live.disk": "disk",
-  "live.free": "free",
   "live.prefix": "Prefix hits",
   "live.prefix.unit": "share of prompt tokens",
   "live.hits": "hits",
@@ -170,7 +164,6 @@ export const en = {
   "live.batch.unit": "tokens",
   "live.finished": "Answered",
   "live.errors": "Refused",
-  "live.now": "{name}: {value}",
   "live.keys": "Use by key",
   "live.keys.key": "Key",
   "live.keys.day": "Day",
@@ -180,11 +173,9 @@ export const en = {
 
   "try.title": "Try",
   "try.endpoint": "Endpoint",
-  "try.filter": "Filter endpoints",
   "try.form": "Form",
   "try.json": "JSON",
   "try.body": "Body",
-  "try.path": "Path",
   "try.send": "Send",
   "try.stop": "Stop",
   "try.response": "Response",

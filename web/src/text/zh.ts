@@ -2,7 +2,6 @@
 import type { Key } from "./en";
 
 export const zh: Record<Key, string> = {
-  "language.name": "中文",
   "nav.label": "页面",
   "nav.chat": "对话",
   "nav.models": "模型",
@@ -26,7 +25,6 @@ export const zh: Record<Key, string> = {
   "edit": "编辑",
   "save": "保存",
   "more": "更多",
-  "none": "无",
 
   "chat.new": "新对话",
   "chat.list": "对话列表",
@@ -69,7 +67,6 @@ export const zh: Record<Key, string> = {
   "chat.tool.send": "发送结果",
   "chat.stopped": "已停止。",
   "chat.length": "达到令牌上限，已截断。",
-  "chat.continue": "继续",
   "chat.busy": "模型正在回答",
   "chat.done": "回答完成",
   "chat.loading": "正在加载模型…",
@@ -133,7 +130,6 @@ export const zh: Record<Key, string> = {
   "models.format": "格式",
   "models.vocabulary": "词表",
   "models.capabilities": "能力",
-  "models.file": "文件",
   "models.template": "对话模板",
   "models.working": "处理中…",
 
@@ -142,7 +138,6 @@ export const zh: Record<Key, string> = {
   "live.all": "所有模型",
   "live.span": "时间范围",
   "live.minutes": "{n} 分钟",
-  "live.paused": "已暂停",
   "live.pause": "暂停",
   "live.resume": "继续",
   "live.lost": "服务器没有响应。",
@@ -164,7 +159,6 @@ export const zh: Record<Key, string> = {
   "live.cached": "已缓存",
   "live.ram": "内存",
   "live.disk": "磁盘",
-  "live.free": "空闲",
   "live.prefix": "前缀命中",
   "live.prefix.unit": "占提示令牌的比例",
   "live.hits": "命中",
@@ -172,7 +166,6 @@ export const zh: Record<Key, string> = {
   "live.batch.unit": "令牌",
   "live.finished": "已回答",
   "live.errors": "已拒绝",
-  "live.now": "{name}：{value}",
   "live.keys": "各密钥用量",
   "live.keys.key": "密钥",
   "live.keys.day": "日期",
@@ -182,11 +175,9 @@ export const zh: Record<Key, string> = {
 
   "try.title": "试用",
   "try.endpoint": "端点",
-  "try.filter": "筛选端点",
   "try.form": "表单",
   "try.json": "JSON",
   "try.body": "请求体",
-  "try.path": "路径",
   "try.send": "发送",
   "try.stop": "停止",
   "try.response": "响应",
