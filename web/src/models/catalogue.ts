@@ -48,22 +48,22 @@ export async function readModels(): Promise<Row[]> {
     get<{ models: Tag[] }>("/api/tags"),
     get<{ models: Running[] }>("/api/ps"),
   ]);
-  return tags.models.map((tag) => {
-    const model = served.data.find((m) => m.id === tag.name);
-    const live = running.models.find((m) => m.name === tag.name);
+  return served.data.map((model) => {
+    const tag = tags.models.find((m) => m.name === model.id);
+    const live = running.models.find((m) => m.name === model.id);
     const left = live ? (Date.parse(live.expires_at) - Date.now()) / 1000 : 0;
     return {
-      name: tag.name,
-      phase: model?.state ?? "cold",
-      fileBytes: tag.size,
+      name: model.id,
+      phase: model.state ?? "ready",
+      fileBytes: tag?.size ?? 0,
       memoryBytes: live?.size ?? 0,
       progress: live?.progress ?? 0,
       users: live?.users ?? 0,
       waiting: live?.waiting ?? 0,
       pinned: live?.pinned ?? false,
       expiresS: left > longestS || !live ? null : Math.max(0, left),
-      context: model?.max_model_len ?? null,
-      details: tag.details ?? {},
+      context: model.max_model_len ?? null,
+      details: tag?.details ?? {},
     };
   });
 }
