@@ -11,7 +11,7 @@ Core::Core(StepExecutor& executor, const CoreOptions& options)
     : executor_(&executor), options_(options),
       scheduler_(options.scheduler, executor, options.tiers),
       sampler_(executor.n_vocab(), executor.pool()),
-      drafter_(options.speculation, options.num_speculative_tokens) {
+      drafter_(options.speculation, options.num_speculative_tokens, options.draft_model) {
   tokens_.reserve(options.scheduler.max_num_batched_tokens);
   batch_.reserve(options.scheduler.max_num_seqs);
   rows_.reserve(options.scheduler.max_logits);
@@ -97,7 +97,9 @@ void Core::cancel_all() {
 
 /// Those that decode get drafts for the next step, where that pays.
 void Core::draft() {
+  drafting_s_ = 0;
   if (!drafter_.enabled()) return;
+  const double start = options_.now();
   StepLoad decodes;
   int n_decode = 0;
   for (const Sequence* s : scheduler_.running())
@@ -112,6 +114,8 @@ void Core::draft() {
     LiveRequest& r = *find(s->request);
     if (r.prompt_done) drafter_.draft(r.sequences[s->index].draft, *s);
   }
+  drafter_.draft_by_model();
+  drafting_s_ = options_.now() - start;
 }
 
 /// While nothing changes but that everybody gets a token, a plan serves for several steps.
@@ -143,7 +147,7 @@ void Core::step() {
   if (error.empty()) {
     deliver_rows();
     deliver_prompt_only();
-    scheduler_.observe(plan_.load, options_.now() - start);
+    scheduler_.observe(plan_.load, options_.now() - start - drafting_s_);
   } else {
     repeats_ = 0;
     log::error("a step failed: {}", error);
@@ -376,6 +380,7 @@ void Core::deliver(LiveRequest& r, int index, Event& event) {
 void Core::end(LiveRequest& r, int index) {
   LiveSequence& live = r.sequences[index];
   live.ended = true;
+  drafter_.release(live.draft);
   --r.n_live;
   if (r.prompt_done)
     scheduler_.remove(live.sequence);

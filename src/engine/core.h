@@ -22,6 +22,7 @@ struct CoreOptions {
   int multi_step = 1;                       // steps that one schedule may serve
   Speculation speculation = Speculation::off;
   int num_speculative_tokens = 0;
+  DraftModel* draft_model = nullptr;        // null: none; outlives the core
   TierStore* tiers = nullptr;               // null: none; outlives the core
   std::function<double()> now = now_s;      // seconds; a simulation brings its own
 };
@@ -91,6 +92,7 @@ class Core {
   };
   std::vector<Loading> loading_;                // requests whose prefix comes from files
   EngineStats stats_;
+  double drafting_s_ = 0;                       // of the step under way
   int n_admitted_ = 0, n_ended_ = 0;
 
   // Of the current step; kept for their memory.

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/check.h"
@@ -15,6 +16,7 @@
 #include "engine/executor.h"
 #include "engine/kv/fingerprint.h"
 #include "engine/validate.h"
+#include "model/hub/library.h"
 
 namespace strata::engine {
 
@@ -30,7 +32,8 @@ std::unique_ptr<TierStore> make_tiers(const EngineOptions& options, std::string 
                                      io);
 }
 
-CoreOptions settle(EngineOptions& options, const StepExecutor& executor, TierStore* tiers) {
+CoreOptions settle(EngineOptions& options, const StepExecutor& executor, TierStore* tiers,
+                   DraftModel* draft_model) {
   auto at_least_one = [](std::string_view flag, int value) {
     if (value < 1) fail(Code::invalid_argument, "{} must be at least 1, got {}", flag, value);
   };
@@ -75,6 +78,7 @@ CoreOptions settle(EngineOptions& options, const StepExecutor& executor, TierSto
           .multi_step = options.num_scheduler_steps,
           .speculation = options.speculation,
           .num_speculative_tokens = options.num_speculative_tokens,
+          .draft_model = draft_model,
           .tiers = tiers};
 }
 
@@ -93,14 +97,18 @@ struct Engine::Impl {
   Impl(std::shared_ptr<const model::Model> model, const EngineOptions& wanted)
       : model(std::move(model)), options(wanted), executor(make_executor(*this->model, options)),
         stop(stop_tokens(*this->model)),
-        tiers(make_tiers(options, kv_fingerprint(*this->model, options), *executor)),
-        core(*executor, settle(options, *executor, tiers.get())) {
+        tiers(make_tiers(options, kv_fingerprint(*this->model, options), *executor)) {
+    if (!options.draft_model.empty()) {
+      draft = model::load(model::find_model(options.draft_model));
+      use_draft(make_draft_executor(*draft, *this->model, options, executor->pool()));
+    }
     start();
   }
-  Impl(std::unique_ptr<StepExecutor> given, std::vector<Token> stop, const EngineOptions& wanted)
+  Impl(std::unique_ptr<StepExecutor> given, std::vector<Token> stop, const EngineOptions& wanted,
+       std::unique_ptr<StepExecutor> drafting)
       : options(wanted), executor(std::move(given)), stop(std::move(stop)),
-        tiers(make_tiers(options, "executor", *executor)),
-        core(*executor, settle(options, *executor, tiers.get())) {
+        tiers(make_tiers(options, "executor", *executor)) {
+    if (drafting) use_draft(std::move(drafting));
     start();
   }
   ~Impl() {
@@ -112,12 +120,19 @@ struct Engine::Impl {
     thread.join();
   }
 
+  void use_draft(std::unique_ptr<StepExecutor> given) {
+    draft_executor = std::move(given);
+    draft_model = std::make_unique<DraftModel>(*draft_executor, executor->n_vocab(),
+                                               draft_executor->n_block() * kBlock);
+  }
+
   void start() {
+    core.emplace(*executor, settle(options, *executor, tiers.get(), draft_model.get()));
     std::erase_if(stop, [&](Token t) { return t < 0 || t >= executor->n_vocab(); });
     limits.n_vocab = executor->n_vocab();
     limits.max_model_len = options.max_model_len;
     limits.max_num_seqs = options.max_num_seqs;
-    published = core.stats();
+    published = core->stats();
     thread = std::thread([this] { loop(); });
   }
 
@@ -165,42 +180,44 @@ struct Engine::Impl {
         std::unique_lock lock(mutex);
         publish();
         wake.wait(lock, [&] {
-          return stopping || !arrived.empty() || !commands.empty() || !core.idle();
+          return stopping || !arrived.empty() || !commands.empty() || !core->idle();
         });
         if (stopping) break;
         in.swap(arrived);
         todo.swap(commands);
       }
-      for (auto& live : in) core.add(std::move(live));
-      for (Command c : todo) c.index < 0 ? core.cancel(c.id) : core.finish(c.id, c.index);
+      for (auto& live : in) core->add(std::move(live));
+      for (Command c : todo) c.index < 0 ? core->cancel(c.id) : core->finish(c.id, c.index);
       in.clear();
       todo.clear();
-      if (core.idle()) continue;
+      if (core->idle()) continue;
       step_began.store(now_ns(), std::memory_order_relaxed);
-      core.step();
+      core->step();
       step_began.store(0, std::memory_order_relaxed);
     }
-    for (auto& live : arrived) core.add(std::move(live));
-    core.cancel_all();
+    for (auto& live : arrived) core->add(std::move(live));
+    core->cancel_all();
     std::lock_guard lock(mutex);
     arrived.clear();
     publish();
   }
 
   void publish() {
-    published = core.stats();
-    n_waiting -= core.take_admitted();
-    n_request -= core.take_ended();
+    published = core->stats();
+    n_waiting -= core->take_admitted();
+    n_request -= core->take_ended();
     if (n_request == 0) drained.notify_all();
   }
 
-  std::shared_ptr<const model::Model> model;
+  std::shared_ptr<const model::Model> model, draft;
   EngineOptions options;
   std::unique_ptr<StepExecutor> executor;
   std::vector<Token> stop;
   std::unique_ptr<TierStore> tiers;
   RequestLimits limits;
-  Core core;   // the engine thread's alone
+  std::unique_ptr<StepExecutor> draft_executor;
+  std::unique_ptr<DraftModel> draft_model;
+  std::optional<Core> core;   // the engine thread's alone
 
   mutable std::mutex mutex;
   std::condition_variable wake, drained;
@@ -219,8 +236,9 @@ Engine::Engine(std::shared_ptr<const model::Model> model, const EngineOptions& o
     : impl_(std::make_unique<Impl>(std::move(model), options)) {}
 
 Engine::Engine(std::unique_ptr<StepExecutor> executor, std::vector<Token> stop,
-               const EngineOptions& options)
-    : impl_(std::make_unique<Impl>(std::move(executor), std::move(stop), options)) {}
+               const EngineOptions& options, std::unique_ptr<StepExecutor> draft)
+    : impl_(std::make_unique<Impl>(std::move(executor), std::move(stop), options,
+                                   std::move(draft))) {}
 
 Engine::~Engine() = default;
 

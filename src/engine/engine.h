@@ -34,8 +34,8 @@ struct EngineOptions {
   int max_model_len = 0;            // 0: the model's context, cut to what kv_bytes holds
   int max_num_seqs = 256;           // sequences running at once; cut to the token budget
   int max_num_batched_tokens = 512; // token budget of a step
-  // auto (f16; f32 in exact precision), f32, f16, bf16, q8_0, q4_0 (rotated by a Hadamard matrix),
-  // q4_0_plain (not rotated)
+  // auto (f16; f32 in exact precision), f32, f16, bf16; q8_0, q4_0 (rotated by a Hadamard matrix);
+  // q8_0_plain, q4_0_plain (not rotated)
   std::string kv_cache_dtype = "auto";
   size_t kv_bytes = 0;              // 0: what memory allows, at most a quarter of what is free
   double kv_share = 0.25;           // with kv_bytes 0: at most this part of what is free
@@ -51,6 +51,7 @@ struct EngineOptions {
   SchedulingPolicy scheduling_policy = SchedulingPolicy::priority;
   Speculation speculation = Speculation::all;
   int num_speculative_tokens = 8;   // most drafted tokens a sequence and step
+  std::string draft_model = {};     // path or name: drafts where no match does; empty: none
   double itl_target_ms = 250;       // time between tokens that prompts may not exceed; 0: none
   int num_scheduler_steps = 8;      // steps that one schedule may serve while nothing waits
   std::function<void(double)> on_progress = {};   // of packing the weights, 0 to 1
@@ -77,9 +78,10 @@ class Engine {
   /// Compiles the graph, packs the weights and starts the thread.
   /// Errors: resource_exhausted with bytes needed and available, before loading starts.
   Engine(std::shared_ptr<const model::Model> model, const EngineOptions& options);
-  /// Over a given executor, without a model: `stop` are the tokens that end a sequence.
+  /// Over a given executor, without a model: `stop` are the tokens that end a sequence. `draft`: that
+  /// of a draft model; null: none.
   Engine(std::unique_ptr<StepExecutor> executor, std::vector<Token> stop,
-         const EngineOptions& options);
+         const EngineOptions& options, std::unique_ptr<StepExecutor> draft = nullptr);
   ~Engine();   // cancels what is left
 
   /// Errors: invalid_argument, reason "context_length_exceeded" with both numbers; invalid_argument

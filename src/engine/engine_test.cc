@@ -84,7 +84,12 @@ class EngineTest : public ::testing::Test {
     auto made = std::make_unique<FakeExecutor>(fake);
     executor = made.get();
     if (prepare) prepare(*executor);
-    engine.emplace(std::move(made), std::vector<Token>{kEos}, options);
+    std::unique_ptr<FakeExecutor> draft;
+    if (prepare_draft) {
+      draft = std::make_unique<FakeExecutor>(fake);
+      prepare_draft(*draft);
+    }
+    engine.emplace(std::move(made), std::vector<Token>{kEos}, options, std::move(draft));
   }
   std::pair<uint64_t, std::shared_ptr<Receiver>> submit(Request r) {
     auto receiver = std::make_shared<Receiver>(r.n);
@@ -117,7 +122,7 @@ class EngineTest : public ::testing::Test {
   static constexpr Token kEos = 96;
   int n_vocab = 0;
   FakeExecutor* executor = nullptr;
-  std::function<void(FakeExecutor&)> prepare;
+  std::function<void(FakeExecutor&)> prepare, prepare_draft;   // the second: with a draft model
   std::optional<Engine> engine;
 };
 
@@ -304,6 +309,105 @@ TEST_F(EngineTest, DraftsMakeFewerStepsOfTheSameText) {
   }
   EXPECT_EQ(texts[0], texts[1]);
   EXPECT_LT(steps[1] * 5, steps[0] * 4);
+}
+
+/// Every third choice is another one.
+void often_wrong(FakeExecutor& e) {
+  e.after_run = [](const StepBatch& batch, std::vector<float>& logits) {
+    size_t row = 0;
+    for (const StepSequence& s : batch.sequences)
+      for (int i = s.n_token - s.n_logits; i < s.n_token; ++i, ++row)
+        if ((s.n_past + i) % 3 == 0) logits[row * 97 + (s.n_past + i) % 97] += 20;
+  };
+}
+
+TEST_F(EngineTest, ADraftModelMakesFewerStepsOfTheSameText) {
+  std::vector<std::vector<Token>> texts[2];
+  uint64_t steps[2];
+  prepare = slow;
+  for (bool drafts : {false, true}) {
+    if (drafts) prepare_draft = often_wrong;
+    engine.reset();
+    start({}, {.speculation = Speculation::off});
+    std::vector<std::shared_ptr<Receiver>> receivers;
+    for (int i = 0; i < 6; ++i) {
+      Request r = greedy(prompt_of(30, 40 + i), 100);
+      r.sampling.ignore_eos = true;
+      r.sampling.seed = i;
+      r.n = 1 + i % 2;
+      if (i % 3 == 0) r.sampling.temperature = 0.2f;
+      receivers.push_back(submit(r).second);
+    }
+    for (auto& receiver : receivers)
+      for (auto& part : receiver->wait().parts) texts[drafts].push_back(part.ids());
+    engine->drain(10);
+    steps[drafts] = engine->stats().steps;
+    EXPECT_EQ(engine->stats().kv_blocks_used, 0);
+    EXPECT_EQ(engine->stats().accepted_tokens > 0, drafts);
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+  EXPECT_LT(steps[1] * 5, steps[0] * 4);
+}
+
+// Drafts that come from elsewhere must not be drawn more often for it: Pearson's statistic of the
+// tokens at one position over many seeds, against the model's own distribution.
+TEST_F(EngineTest, DraftsLeaveTheDistributionAsItIs) {
+  constexpr int kVocabulary = 8, kSeeds = 4000, kPosition = 3;
+  prepare = [](FakeExecutor& e) {
+    slow(e);
+    e.after_run = [](const StepBatch&, std::vector<float>& logits) {
+      for (size_t i = 0; i < logits.size(); ++i) logits[i] = 0.4f * float(i % kVocabulary);
+    };
+  };
+  prepare_draft = [](FakeExecutor& e) {
+    e.after_run = [](const StepBatch&, std::vector<float>& logits) {
+      for (size_t i = 0; i < logits.size(); ++i) logits[i] = i % kVocabulary == 6 ? 5.0f : 0.0f;
+    };
+  };
+  start({.n_vocab = kVocabulary, .n_block = 600, .max_tokens = 512, .max_logits = 512},
+        {.max_num_seqs = 64, .speculation = Speculation::off});
+  std::vector<std::shared_ptr<Receiver>> receivers;
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    Request r = greedy({1, 2, 3}, kPosition + 2);
+    r.sampling.ignore_eos = true;
+    r.sampling.temperature = 1;
+    r.sampling.seed = seed;
+    receivers.push_back(submit(r).second);
+  }
+  std::vector<double> counts(kVocabulary), expected(kVocabulary);
+  double total = 0;
+  for (int i = 0; i < kVocabulary; ++i) total += expected[i] = std::exp(0.4 * i);
+  for (auto& receiver : receivers) ++counts[receiver->wait().parts[0].ids().at(kPosition)];
+  double statistic = 0;
+  for (int i = 0; i < kVocabulary; ++i) {
+    const double e = kSeeds * expected[i] / total;
+    statistic += (counts[i] - e) * (counts[i] - e) / e;
+  }
+  EXPECT_LT(statistic, 24.3);   // 7 degrees of freedom: above it in one of 1,000
+  EXPECT_GT(engine->stats().accepted_tokens, 100u);
+}
+
+// Nothing is reserved: what the tokens need is enough, and it is given back.
+TEST_F(EngineTest, ManyStreamsFitInWhatTheirTokensNeed) {
+  constexpr int kStreams = 192, kTokens = 512, kPrompt = 64;
+  constexpr int kBlocks = kStreams * (kTokens / kBlock) * 105 / 100;
+  std::atomic<size_t> most = 0;
+  prepare = [&](FakeExecutor& e) {
+    e.before_run = [&](const StepBatch& b) { most = std::max<size_t>(most, b.sequences.size()); };
+  };
+  start({.n_block = kBlocks, .max_tokens = 512, .max_logits = 512},
+        {.max_num_seqs = kStreams, .speculation = Speculation::off, .itl_target_ms = 0});
+  std::vector<std::shared_ptr<Receiver>> receivers;
+  for (int i = 0; i < kStreams; ++i) {
+    Request r = greedy(prompt_of(kPrompt, 1000 + i), kTokens - kPrompt);
+    r.sampling.ignore_eos = true;
+    receivers.push_back(submit(r).second);
+  }
+  for (auto& receiver : receivers) EXPECT_EQ(receiver->wait().parts[0].finish, Finish::length);
+  EXPECT_TRUE(engine->drain(10));
+  EXPECT_EQ(most, size_t(kStreams));
+  EXPECT_EQ(engine->stats().preemptions, 0u);
+  EXPECT_EQ(engine->stats().kv_blocks_used, 0);
 }
 
 TEST_F(EngineTest, PastTheDeadlineItEnds) {

@@ -74,16 +74,31 @@ CacheSizes divide_cache(const graph::Footprint& f, const CacheWish& w) {
   return sizes;
 }
 
+// Any tokens will do: what keys have in common comes from the weights. Early ids are those of common
+// tokens in most vocabularies; the numbers are those of a linear congruential generator.
+std::vector<Token> measured_tokens(int n_vocab, int most) {
+  constexpr int kTokens = 128;
+  std::vector<Token> tokens(std::min(kTokens, most));
+  uint32_t x = 1;
+  for (Token& token : tokens) {
+    x = x * 1664525u + 1013904223u;
+    token = static_cast<Token>((x >> 8) % static_cast<uint32_t>(std::max(1, n_vocab / 2)));
+  }
+  return tokens;
+}
+
 void choose_kv(EngineOptions& options, graph::ExecutorOptions& e) {
   std::string& name = options.kv_cache_dtype;
   constexpr std::string_view kPlain = "_plain";
   if (name == "auto") name = e.exact ? "f32" : "f16";
   const bool plain = name.ends_with(kPlain);
   const auto type = kernel::kv_type(name.substr(0, name.size() - (plain ? kPlain.size() : 0)));
-  const bool coded = type == kernel::KvType::q4_0;
+  const bool coded = type && kernel::KvLayout{*type}.quantised();
   if (!type || (plain && !coded)) {
     fail(Code::invalid_argument,
-         "kv_cache_dtype '{}': choose auto, f32, f16, bf16, q8_0, q4_0 or q4_0_plain", name);
+         "kv_cache_dtype '{}': choose auto, f32, f16, bf16, q8_0, q4_0, q8_0_plain or "
+         "q4_0_plain",
+         name);
   }
   e.kv_type = *type;
   e.kv_rotated = coded && !plain;
@@ -192,11 +207,18 @@ size_t plan_memory(const model::Model& model, EngineOptions& options) {
   return plan.footprint.total(plan.options.kv_blocks, plan.options.state_slots);
 }
 
-GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options)
-    : pool_(pool_options(options)) {
+GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options, ThreadPool* pool)
+    : own_pool_(pool ? nullptr : std::make_unique<ThreadPool>(pool_options(options))),
+      pool_(pool ? *pool : *own_pool_) {
   ExecutorPlan plan =
       plan_executor(model, options, {.threads = pool_.size(), .cpus = pool_.cpus()});
   executor_ = std::make_unique<graph::Executor>(std::move(plan.graph), pool_, plan.options);
+  const graph::ExecutorOptions& e = plan.options;
+  if (kernel::KvLayout{e.kv_type}.quantised() && plan.footprint.kv_block > 0) {
+    const auto room =
+        std::min<int64_t>({e.max_tokens, positions(e.kv_blocks), options.max_model_len});
+    executor_->measure_keys(measured_tokens(n_vocab(), static_cast<int>(room)));
+  }
   slices_.reserve(static_cast<size_t>(options.max_num_seqs));
 }
 
@@ -216,6 +238,32 @@ const float* GraphExecutor::run(const StepBatch& batch) {
 
 std::unique_ptr<StepExecutor> make_executor(const model::Model& model, EngineOptions& options) {
   return std::make_unique<GraphExecutor>(model, options);
+}
+
+std::unique_ptr<StepExecutor> make_draft_executor(const model::Model& model,
+                                                  const model::Model& served,
+                                                  EngineOptions options, ThreadPool& pool) {
+  const auto refuse = [&](std::string_view why) {
+    throw Error(Code::invalid_argument,
+                fmt::format("{} cannot draft for {}: {}", model.name, served.name, why), {},
+                "draft_model");
+  };
+  const model::Tokenizer *a = model.tokenizer.get(), *b = served.tokenizer.get();
+  if (!a || !b) refuse("a tokenizer is missing");
+  const int n = std::min(a->size(), b->size());
+  for (Token t = 0; t < n; ++t)
+    if (a->piece(t) != b->piece(t))
+      refuse(fmt::format("token {} is '{}' in the one and '{}' in the other", t, a->piece(t),
+                         b->piece(t)));
+  options.kv_bytes = 0;
+  options.layout_file.clear();
+  // Its own context may be shorter: what lies beyond is decoded without drafts.
+  options.max_model_len = std::min(options.max_model_len,
+                                   model.hyper.n_context > 0 ? model.hyper.n_context
+                                                             : options.max_model_len);
+  auto executor = std::make_unique<GraphExecutor>(model, options, &pool);
+  if (executor->n_state() > 0) refuse("recurrent models cannot take back what they have read");
+  return executor;
 }
 
 }  // namespace strata::engine

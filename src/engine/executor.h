@@ -17,6 +17,12 @@ std::unique_ptr<StepExecutor> make_executor(const model::Model& model, EngineOpt
 /// Errors: as make_executor, but for what the machine has free.
 size_t plan_memory(const model::Model& model, EngineOptions& options);
 
+/// The executor of a model that drafts for `served`, whose settled options are given, on its pool.
+/// Errors: those of make_executor; invalid_argument where the vocabularies differ.
+std::unique_ptr<StepExecutor> make_draft_executor(const model::Model& model,
+                                                  const model::Model& served,
+                                                  EngineOptions options, ThreadPool& pool);
+
 /// Where the packed weights of a model are kept: beside its file, or in its folder.
 std::string layout_path(const model::Model& model);
 /// Packs the weights into a layout file (graph/layout_file.h), which later starts map.

@@ -12,8 +12,9 @@ namespace strata::engine {
 
 class GraphExecutor : public StepExecutor {
  public:
-  /// Fills in the options that were left to choose. Errors: as make_executor.
-  GraphExecutor(const model::Model& model, EngineOptions& options);
+  /// Fills in the options that were left to choose. `pool`: shared with another executor, which
+  /// never runs at the same time; null: one of its own. Errors: as make_executor.
+  GraphExecutor(const model::Model& model, EngineOptions& options, ThreadPool* pool = nullptr);
 
   const float* run(const StepBatch& batch) override;
   void copy_block(int32_t from, int32_t to) override { executor_->copy_block(from, to); }
@@ -34,7 +35,8 @@ class GraphExecutor : public StepExecutor {
   graph::Executor& graph() { return *executor_; }
 
  private:
-  ThreadPool pool_;
+  std::unique_ptr<ThreadPool> own_pool_;   // null: shared
+  ThreadPool& pool_;
   std::unique_ptr<graph::Executor> executor_;
   std::vector<graph::SequenceSlice> slices_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "base/arena.h"
@@ -12,7 +13,7 @@
 #include "graph/memory_plan.h"
 #include "graph/packed_weights.h"
 #include "graph/pass.h"
-#include "graph/step.h"
+#include "graph/step/keys.h"
 
 namespace strata::graph {
 namespace {
@@ -38,7 +39,8 @@ size_t vector_bytes(const Graph& g) {
 kernel::KvLayout layout_of(const CacheSpec& spec, const ExecutorOptions& options) {
   return {.type = options.kv_type, .n_head_kv = spec.n_head_kv, .d_k = spec.d_k, .d_v = spec.d_v,
           .latent = spec.latent,
-          .rotated = options.kv_rotated && kernel::KvLayout{options.kv_type}.quantised()};
+          .rotated = options.kv_rotated && kernel::KvLayout{options.kv_type}.quantised(),
+          .centred = kernel::KvLayout{options.kv_type}.quantised() && !spec.latent};
 }
 
 // Each node's part of a slot begins on a cache line, so that threads never share one.
@@ -60,6 +62,11 @@ Footprint footprint_of(const Graph& g, const MemoryPlan& plan, int threads,
     f.kv_block += layout_of(spec, options).block_bytes();
   f.state_slot = static_cast<size_t>(state_stride(g)) * sizeof(float);
   return f;
+}
+
+// Of one attention node: mean and unit of every head's channels.
+size_t key_frame_bytes(const kernel::KvLayout& layout) {
+  return layout.centred ? 2 * Arena::rounded(sizeof(float) * layout.n_head_kv * layout.d_k) : 0;
 }
 
 Graph run_passes(Graph graph, const ExecutorOptions& options) {
@@ -133,7 +140,11 @@ struct Executor::Impl {
                       needed, sizes.weights, sizes.activations, options.kv_blocks, sizes.kv_block,
                       options.state_slots, sizes.state_slot, available));
     }
-    vectors = Arena(vector_bytes(graph));
+    size_t frames = 0;
+    for (const Node& node : graph.nodes)
+      if (node.op == Op::attention)
+        frames += key_frame_bytes(layout_of(graph.caches[node.cache], options));
+    vectors = Arena(vector_bytes(graph) + frames);
     shared = Memory(std::max<size_t>(plan.shared_bytes, 64));
     kv = Memory(std::max<size_t>(sizes.kv_block * options.kv_blocks, 64));
     states = Memory(std::max<size_t>(sizes.state_slot * options.state_slots, 64));
@@ -167,8 +178,11 @@ struct Executor::Impl {
     run.output_token.reserve(options.max_outputs);
     for (const RopeSpec& spec : graph.ropes) {
       const int half = spec.d / 2;
-      run.ropes.push_back({std::vector<float>(tokens * half), std::vector<float>(tokens * half),
-                           half});
+      run.ropes.push_back({.cos = std::vector<float>(tokens * half),
+                           .sin = std::vector<float>(tokens * half),
+                           .half = half});
+      if (kernel::KvLayout{options.kv_type}.quantised())
+        prepare_block_angles(spec, run.ropes.back(), options.max_tokens);
     }
     constexpr int64_t kGluFloats = 2 * (32 << 10);
     const int64_t floats = std::max({scratch_floats(graph), kGluFloats,
@@ -291,6 +305,15 @@ struct Executor::Impl {
     }
   }
 
+  // Until keys are measured: as if they were not centred.
+  void make_key_frame(Step& step) {
+    const size_t n = static_cast<size_t>(step.layout.n_head_kv) * step.layout.d_k;
+    step.key_mean = reinterpret_cast<float*>(vectors.allocate(n * sizeof(float)));
+    step.key_unit = reinterpret_cast<float*>(vectors.allocate(n * sizeof(float)));
+    std::fill_n(step.key_mean, n, 0.0f);
+    std::fill_n(step.key_unit, n, 1.0f);
+  }
+
   int attention_work(const Node& node) {
     const CacheSpec& spec = graph.caches[node.cache];
     const int n_head = graph.values[node.in[0]].width() / spec.d_k;
@@ -337,6 +360,7 @@ struct Executor::Impl {
       if (node.op == Op::attention) {
         step.layout = layout_of(graph.caches[node.cache], options);
         step.cache = kv.data() + cache_offset;
+        if (step.layout.centred) make_key_frame(step);
         cache_offset += step.layout.block_bytes() * options.kv_blocks;
         step.work = attention_work(node);
         step.counter = counters++;
@@ -465,6 +489,21 @@ const float* Executor::run(const Batch& batch) {
   impl_->lay_out(batch);
   impl_->pool.run_some([this](int thread) { impl_->execute(thread); });
   return impl_->logits;
+}
+
+void Executor::measure_keys(std::span<const int32_t> tokens) {
+  std::vector<int32_t> blocks((tokens.size() + kernel::kKvBlock - 1) / kernel::kKvBlock);
+  std::iota(blocks.begin(), blocks.end(), 0);
+  const SequenceSlice all{.n_token = static_cast<int>(tokens.size()),
+                          .blocks = blocks.data(),
+                          .n_logits = 1,
+                          .state = impl_->graph.states.empty() ? -1 : 0};
+  // What is measured is to be the same whatever the number of threads.
+  const bool deterministic = std::exchange(impl_->run.deterministic, true);
+  impl_->run.measuring = true;
+  run({.tokens = tokens, .sequences = {&all, 1}});
+  impl_->run.measuring = false;
+  impl_->run.deterministic = deterministic;
 }
 
 void Executor::profile(bool on) {

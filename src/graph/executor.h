@@ -73,6 +73,11 @@ class Executor {
   /// Allocates nothing. The caller keeps the batch within the options' limits.
   const float* run(const Batch& batch);
 
+  /// Lets the codes of a quantised cache be taken relative to what keys have in common, which it
+  /// learns from the keys of `tokens`: at most max_tokens, and as many as the cache holds. What was
+  /// cached before is lost. Other caches need none.
+  void measure_keys(std::span<const int32_t> tokens);
+
   /// Copies one block of every layer (copy-on-write).
   void copy_block(int32_t from, int32_t to);
   /// One block of every layer, one after the other: Footprint::kv_block bytes.

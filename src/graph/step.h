@@ -52,6 +52,9 @@ struct AttentionWork {
 struct RopeRows {
   std::vector<float> cos, sin;              // [max_tokens][half]
   int half = 0;
+  // With a centred cache: by token, the mean over its block of positions; of a block at position 0.
+  std::vector<float> block_cos = {}, block_sin = {};
+  std::vector<float> mean_cos = {}, mean_sin = {};   // [half]
 };
 
 struct Step;
@@ -63,6 +66,7 @@ struct Run {
   int threads = 1;    // that take part in this step
   int shares = 1;     // that weights were cut for: all of the pool
   bool deterministic = false;
+  bool measuring = false;                       // keys of this batch set the frames of their heads
   std::span<const int32_t> tokens;
   std::span<const SequenceSlice> sequences;
   int64_t n_tokens = 0, n_outputs = 0;
@@ -109,6 +113,8 @@ struct Step {
   // attention
   kernel::KvLayout layout;
   uint8_t* cache = nullptr;
+  // of a centred cache, [n_head_kv][d_k]: mean of the keys before their rotary embedding; units
+  float *key_mean = nullptr, *key_unit = nullptr;
   int work = 0;                                 // index into Run::attention
   int counter = 0;                              // the node's first one in Run::next
   // recurrent nodes

@@ -32,6 +32,7 @@ struct Attend {
   size_t block_stride = 0;
   const int32_t* table = nullptr;   // physical block of each logical block of the sequence
   int head = 0;                     // KV head
+  const float* unit = nullptr;      // KeyFrame::unit of the head, if centred
   float scale = 1;                  // scores = scale * q.k
   float softcap = 0;                // > 0: softcap * tanh(score / softcap), before the slope
   int n_row = 0;

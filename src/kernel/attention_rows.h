@@ -36,6 +36,7 @@ struct Step {
   const float* query;       // of the band
   int block;                // logical
   const uint8_t *k, *v;     // of this block and head
+  const uint16_t* centre;   // of the keys, [d_k_padded]; null: none
   const uint8_t* next;      // where the K of the next block starts; null: do not fetch ahead
 };
 
@@ -101,6 +102,19 @@ static void weigh(const Step& s, int r) {
   (F::load(sums) + ((wa + wb) + (wc + wd))).store(sums);
 }
 
+/// Adds the part of row `r`'s scores that its keys have in common.
+static void add_centre(const Step& s, int r) {
+  const Attend& task = *s.rows->task;
+  const float* q = task.rows[r].q;
+  const int d = task.layout.d_k;
+  F sum = F::zero();
+  for (int i = 0; i < d; i += 16)
+    sum = fma(F::load(q + i, d - i < 16 ? d - i : 16), F::load_f16(s.centre + i), sum);
+  const F common = F::set1(reduce_add(sum) * task.scale);
+  float* p = s.rows->p + r * kKvBlock;
+  for (int i = 0; i < kKvBlock; i += 16) (F::load(p + i) + common).store(p + i);
+}
+
 /// Rows of a band over one block. Positions that only some rows attend are mixed row by row where
 /// a weight of 0 would not protect the others from a NaN in V.
 template <class Form, int rows>
@@ -108,6 +122,7 @@ static __attribute__((noinline)) void attend_block(const Step& s) {
   Form::template score<rows>(s);
   int begin = 0, end = kKvBlock;   // what all rows attend
   for (int r = s.first; r < s.first + rows; ++r) {
+    if (s.centre) add_centre(s, r);
     weigh(s, r);
     if (begin_of(s, r) > begin) begin = begin_of(s, r);
     if (end_of(s, r) < end) end = end_of(s, r);
@@ -178,7 +193,8 @@ static void begin(const Rows& rows) {
     for (int r = 0; r < rows.band && first + r < task.n_row; ++r) {
       alignas(64) float q[kAttendDim + 64];
       const int d = task.layout.d_k;
-      for (int i = 0; i < d; ++i) q[i] = task.rows[first + r].q[i] * task.scale;
+      for (int i = 0; i < d; ++i)
+        q[i] = task.rows[first + r].q[i] * task.scale * (task.unit ? task.unit[i] : 1);
       for (int i = d; i < (d + 63) / 64 * 64; ++i) q[i] = 0;
       if (task.layout.rotated) kv_rotate(q, d, task.layout.k_rotation());
       Form::set_query(task.layout, q, r, query);
@@ -241,8 +257,10 @@ static void attend_rows(const Attend& task) {
     if (!any_attends(task, block)) continue;
     const bool more = block + 1 < task.block_end && any_attends(task, block + 1);
     const uint8_t* k = keys_of(task, block);
-    Step step{&rows, 0, 0, nullptr, block, k, k + task.layout.k_bytes(),
+    Step step{&rows, 0, 0, nullptr, block, k, k + task.layout.k_bytes(), nullptr,
               more ? keys_of(task, block + 1) : k};
+    if (task.layout.centred)
+      step.centre = reinterpret_cast<const uint16_t*>(k + task.layout.k_centre_at());
     if constexpr (!__is_same(Widen, AsStored)) {
       step.k = wide;
       step.v = Widen::block(task.layout, k, wide);

@@ -38,6 +38,7 @@ struct Cache {
   int n_position;
   std::vector<int32_t> table;
   std::vector<uint8_t> pool;
+  std::vector<float> unit;                // of a centred cache, all heads alike
   std::vector<std::vector<float>> k, v;   // [head][position * d]
   float v_max = 0;
 
@@ -48,6 +49,8 @@ struct Cache {
     std::shuffle(table.begin(), table.end(), rng);
     pool.assign(layout.block_bytes() * (blocks + 3), 0xff);
     std::normal_distribution<float> normal;
+    if (layout.centred)
+      for (int i = 0; i < layout.d_k; ++i) unit.push_back(std::exp2(float(i % 5 - 2)));
     k.resize(layout.n_head_kv);
     v.resize(layout.n_head_kv);
     const float nan = std::numeric_limits<float>::quiet_NaN();
@@ -70,11 +73,18 @@ struct Cache {
   void store(int head, int position) {
     float* key = &k[head][size_t(position) * layout.d_k];
     float* value = &v[head][size_t(position) * layout.d_v];
-    kv_store(layout, block_of(position), head, position % kKvBlock, key, value);
-    kv_load(layout, block_of(position), head, position % kKvBlock, key, value);
+    // Blocks differ in what their keys have in common.
+    std::vector<float> centre(size_t(layout.d_k));
+    for (int i = 0; layout.centred && i < layout.d_k; ++i)
+      centre[size_t(i)] = float(i % 3) * std::cos(float(position / kKvBlock + i));
+    kv_store(layout, block_of(position), head, position % kKvBlock, key, value,
+             {centre.data(), units()});
+    kv_load(layout, block_of(position), head, position % kKvBlock, key, value, units());
     if (layout.latent) std::copy_n(key, layout.d_v, value);
     for (int i = 0; i < layout.d_v; ++i) v_max = std::max(v_max, std::abs(value[i]));
   }
+
+  const float* units() const { return unit.empty() ? nullptr : unit.data(); }
 
   Attend task(int head, const std::vector<AttendRow>& rows, float softcap = 0) const {
     return {.layout = layout,
@@ -82,6 +92,7 @@ struct Cache {
             .block_stride = layout.block_bytes(),
             .table = table.data(),
             .head = head,
+            .unit = units(),
             .scale = 1 / std::sqrt(float(layout.d_k)),
             .softcap = softcap,
             .n_row = int(rows.size()),
@@ -280,6 +291,20 @@ TEST_P(Attention, RotationChangesNothingButTheCodes) {
       Cache cache({type, 1, d_k, d_v, latent, true}, 100, rng_);
       check(cache, {{0, 100}, {10, 100}, {0, 70}}, rng_);
       check(cache, std::vector(20, std::pair(0, 100)), rng_);
+    }
+}
+
+TEST_P(Attention, CentresAndUnitsChangeNothingButTheCodes) {
+  for (KvType type : {KvType::q8_0, KvType::q4_0})
+    for (auto [d_k, d_v, rotated] : std::vector<std::tuple<int, int, bool>>{
+             {64, 64, false}, {64, 64, true}, {96, 80, true}, {9, 7, false}}) {
+      SCOPED_TRACE(testing::Message() << kv_name(type) << " d " << d_k << "," << d_v);
+      Cache cache({type, 2, d_k, d_v, false, rotated, true}, 200, rng_);
+      for (int rows : {1, 3, 20}) {
+        check(cache, std::vector(size_t(rows), std::pair(0, 200)), rng_);
+        check(cache, std::vector(size_t(rows), std::pair(70, 190)), rng_, 3);
+      }
+      check(cache, {{0, 200}, {0, 3}}, rng_, 0, [](AttendRow& row, int) { row.sink = 1; });
     }
 }
 

@@ -115,11 +115,28 @@ static void stage(const KvLayout& l, const float* x, int d, int to, int block, f
   if (l.rotated) kv_rotate(out, d, block);
 }
 
-static void store_codes(const KvLayout& l, uint8_t* head, int slot, const float* k,
-                        const float* v) {
+/// x = (k - centre) / unit, the centre being what the block holds of it.
+static void centre_key(const KvLayout& l, uint8_t* head, int slot, const float* k,
+                       const KeyFrame& frame, float* x) {
+  alignas(64) uint16_t centre[1024];
+  for (int i = 0; i < l.d_k_padded(); ++i) {
+    const float c = frame.centre && i < l.d_k ? frame.centre[i] : 0;
+    centre[i] = half::to_f16(c < -65504 ? -65504 : c > 65504 ? 65504 : c);
+  }
+  for (int i = 0; i < l.d_k; ++i)
+    x[i] = (k[i] - half::from_f16(centre[i])) / (frame.unit ? frame.unit[i] : 1);
+  if (slot == 0) __builtin_memcpy(head + l.k_centre_at(), centre, size_t(l.d_k_padded()) * 2);
+}
+
+static void store_codes(const KvLayout& l, uint8_t* head, int slot, const float* k, const float* v,
+                        const KeyFrame& frame) {
   const bool nibbles = l.type == KvType::q4_0;
-  float x[1024];
+  float x[1024], centred[1024];
   int8_t code[64];
+  if (l.centred) {
+    centre_key(l, head, slot, k, frame, centred);
+    k = centred;
+  }
   stage(l, k, l.d_k, l.d_k_padded(), l.k_rotation(), x);
   const int wide = nibbles ? 8 : 4;   // channels of one 4-byte lane
   uint8_t* lanes = head + size_t(slot / 32) * (l.k_code_bytes() / 2) + slot % 32 * 4;
@@ -150,13 +167,14 @@ static void store_codes(const KvLayout& l, uint8_t* head, int slot, const float*
   }
 }
 
-static void run(const KvLayout& layout, uint8_t* head, int slot, const float* k, const float* v) {
+static void run(const KvLayout& layout, uint8_t* head, int slot, const float* k, const float* v,
+                const KeyFrame& frame) {
   switch (layout.type) {
     case KvType::f32: return store_floats<float, put_f32>(layout, head, slot, k, v);
     case KvType::f16: return store_floats<uint16_t, put_f16>(layout, head, slot, k, v);
     case KvType::bf16: return store_bf16(layout, head, slot, k, v);
     case KvType::q8_0:
-    case KvType::q4_0: return store_codes(layout, head, slot, k, v);
+    case KvType::q4_0: return store_codes(layout, head, slot, k, v, frame);
   }
 }
 
@@ -188,10 +206,11 @@ static void rotate(float* x, int d, int size) {
 namespace strata::kernel {
 
 void kv_store(const KvLayout& layout, uint8_t* block, int head, int slot, const float* k,
-              const float* v) {
+              const float* v, const KeyFrame& frame) {
   STRATA_CHECK(head >= 0 && head < layout.n_head_kv && slot >= 0 && slot < kKvBlock);
+  STRATA_CHECK(!layout.centred || (layout.quantised() && !layout.latent));
   STRATA_CHECK(!layout.quantised() || (layout.d_k <= 960 && layout.d_v <= 960));
-  STRATA_PICK(run)(layout, block + head * layout.head_bytes(), slot, k, v);
+  STRATA_PICK(run)(layout, block + head * layout.head_bytes(), slot, k, v, frame);
 }
 
 void kv_rotate(float* x, int d, int block) { STRATA_PICK(rotate)(x, d, block); }

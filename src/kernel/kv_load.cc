@@ -55,14 +55,19 @@ std::optional<KvType> kv_type(std::string_view name) {
   return KvType(at - std::begin(kNames));
 }
 
-void kv_load(const KvLayout& l, const uint8_t* block, int head, int slot, float* k, float* v) {
+void kv_load(const KvLayout& l, const uint8_t* block, int head, int slot, float* k, float* v,
+             const float* unit) {
   const uint8_t* keys = block + head * l.head_bytes();
   for (int i = 0; i < l.d_k; ++i) k[i] = key(l, keys, slot, i);
   if (!l.latent)
     for (int i = 0; i < l.d_v; ++i) v[i] = value(l, keys + l.k_bytes(), slot, i);
-  if (!l.rotated) return;
-  kv_rotate(k, l.d_k, l.k_rotation());
-  if (!l.latent) kv_rotate(v, l.d_v, l.v_rotation());
+  if (l.rotated) {
+    kv_rotate(k, l.d_k, l.k_rotation());
+    if (!l.latent) kv_rotate(v, l.d_v, l.v_rotation());
+  }
+  if (!l.centred) return;
+  const auto* centre = reinterpret_cast<const uint16_t*>(keys + l.k_centre_at());
+  for (int i = 0; i < l.d_k; ++i) k[i] = k[i] * (unit ? unit[i] : 1) + half::from_f16(centre[i]);
 }
 
 }  // namespace strata::kernel

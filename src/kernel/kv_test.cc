@@ -181,6 +181,35 @@ TEST_P(KvStore, RotationSavesTheOthersFromAnOutlier) {
   EXPECT_LT(error[1], error[0] / 2);
 }
 
+// Channels that are large and hardly vary lose nothing and take nothing from the others.
+TEST_P(KvStore, ACentreAndUnitsSaveTheOthersFromConstantChannels) {
+  std::normal_distribution<float> normal;
+  for (KvType type : {KvType::q8_0, KvType::q4_0})
+    for (bool rotated : {false, true}) {
+      KvLayout layout{type, 2, 48, 16, false, rotated};
+      std::vector<float> centre(48), unit(48);
+      for (int i = 0; i < 48; ++i) {
+        centre[i] = i % 7 ? 0 : 150.3f - i;
+        unit[i] = i % 3 ? 1 : 8;
+      }
+      double error[2] = {};
+      for (bool centred : {false, true}) {
+        std::mt19937 random(5);
+        layout.centred = centred;
+        std::vector<uint8_t> block(layout.block_bytes(), 0xff);
+        for (int slot = 0; slot < 20; ++slot) {
+          std::vector<float> k(48), v(16), key(48), value(16);
+          for (int i = 0; i < 48; ++i) k[i] = centre[i] + unit[i] * normal(random);
+          const KeyFrame frame{centre.data(), unit.data()};
+          kv_store(layout, block.data(), 1, slot, k.data(), v.data(), frame);
+          kv_load(layout, block.data(), 1, slot, key.data(), value.data(), unit.data());
+          for (int i = 0; i < 48; ++i) error[centred] += std::pow((key[i] - k[i]) / unit[i], 2);
+        }
+      }
+      EXPECT_LT(error[1] * 100, error[0]) << kv_name(type) << rotated;
+    }
+}
+
 STRATA_EVERY_ISA(KvStore);
 
 }  // namespace

@@ -56,6 +56,8 @@ void complete(fleet::ModelSpec& spec, const ServingOptions& o) {
 ServingOptions shared(ServingOptions o) {
   const bool one = o.models.size() == 1 && !o.library;
   if (one) return o;
+  if (!o.engine.draft_model.empty())
+    fail(Code::invalid_argument, "--draft-model drafts for one model: serve that one alone");
   if (o.fleet.memory_bytes == 0)
     o.fleet.memory_bytes =
         static_cast<size_t>(static_cast<double>(memory_available()) * share_of_free);

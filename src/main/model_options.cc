@@ -29,8 +29,9 @@ void add_machine_options(CLI::App& command, engine::EngineOptions& o) {
                      "packed weights of convert --layout (default: beside the model, if there)");
   command
       .add_option("--kv-cache-dtype", o.kv_cache_dtype,
-                  "keys and values: f32, f16, bf16, q8_0, q4_0 (rotated), q4_0_plain; auto: f16")
-      ->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "q8_0", "q4_0", "q4_0_plain"}));
+                  "keys and values: f32, f16, bf16, q8_0 and q4_0 (rotated, or _plain); auto: f16")
+      ->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "q8_0", "q8_0_plain", "q4_0",
+                             "q4_0_plain"}));
 }
 
 std::shared_ptr<model::Model> load_model(const ModelOptions& o) {

@@ -7,7 +7,7 @@ namespace strata::engine {
 
 class Acceptance {
  public:
-  static constexpr int kSources = 2, kLengths = 17;   // matches of 16 and more are one class
+  static constexpr int kSources = 3, kLengths = 17;   // matches of 16 and more are one class
 
   double rate(int source, int length) const { return rates_[source][index(length)]; }
   /// Of `drafted` tokens the first `accepted` were right.

@@ -1,8 +1,7 @@
 // Attention over the paged cache: store keys and values, then attend, then merge split positions.
 #include <algorithm>
 
-#include "graph/step.h"
-#include "kernel/ops.h"
+#include "graph/step/keys.h"
 
 namespace strata::graph {
 namespace {
@@ -14,46 +13,21 @@ constexpr int kSplitRows = 64;          // tasks of fewer rows may be split by p
 constexpr int kMostParts = 8;           // of split tasks, a thread
 constexpr int kMinSplitBlocks = 4;      // positions are split only when each part has this many
 
-// Norm and rotary embedding of one head, in place.
-void prepare_head(const Step& s, const Run& run, float* x, int d, int64_t token,
-                  const float* gain) {
-  const Node& node = *s.node;
-  if (gain) kernel::rms_norm(x, gain, node.eps, node.offset, d, x);
-  if (node.rope == kNone) return;
-  const RopeRows& rows = run.ropes[node.rope];
-  const RopeSpec& spec = run.graph->ropes[node.rope];
-  kernel::rope(x, 1, d, spec.d, &rows.cos[token * rows.half], &rows.sin[token * rows.half],
-               spec.interleaved);
-}
-
 const float* vector(const Step& s, int index) {
   return index == kNone ? nullptr : s.vectors[index];
-}
-
-void prepare_query(const Step& s, const Run& run, int64_t token, int head) {
-  const int d = s.layout.d_k;
-  prepare_head(s, run, s.in[0].f32 + token * s.in[0].width + head * d, d, token,
-               vector(s, s.node->q_norm));
-}
-
-void store(const Step& s, const Run& run, int64_t token, int head) {
-  const int d_k = s.layout.d_k, d_v = s.layout.d_v;
-  float* k = s.in[1].f32 + token * s.in[1].width + head * d_k;
-  prepare_head(s, run, k, d_k, token, vector(s, s.node->k_norm));
-  const float* v = s.layout.latent ? nullptr : s.in[2].f32 + token * s.in[2].width + head * d_v;
-  kernel::kv_store(s.layout, s.cache + s.layout.block_bytes() * run.block[token], head,
-                   run.slot[token], k, v);
 }
 
 // Query heads first, then pairs of key and value: one unit of work each.
 void prepare(const Step& s, const Run& run, int thread) {
   const int n_head = static_cast<int>(s.in[0].width) / s.layout.d_k;
-  const int units = n_head + s.layout.n_head_kv;
+  const bool measuring = run.measuring && s.key_mean;
+  if (measuring && thread == 0) measure_keys(s, run);
+  const int units = n_head + (measuring ? 0 : s.layout.n_head_kv);
   const auto [begin, end] = split_evenly(run.n_tokens * units, thread, run.threads);
   for (int64_t i = begin; i < end; ++i) {
     const int unit = static_cast<int>(i % units);
     if (unit < n_head) prepare_query(s, run, i / units, unit);
-    else store(s, run, i / units, unit - n_head);
+    else store_key_value(s, run, i / units, unit - n_head);
   }
 }
 
@@ -63,7 +37,7 @@ void prepare_task(const Step& s, const Run& run, const AttentionWork& work,
   const int group = work.n_head / work.spec.n_head_kv;
   for (int64_t token = task.token_begin; token < task.token_end; ++token) {
     for (int i = 0; i < group; ++i) prepare_query(s, run, token, task.head * group + i);
-    store(s, run, token, task.head);
+    store_key_value(s, run, token, task.head);
   }
 }
 
@@ -99,6 +73,7 @@ void attend_task(const Step& s, const Run& run, const AttentionWork& work,
   a.block_stride = s.layout.block_bytes();
   a.table = seq.blocks;
   a.head = task.head;
+  if (s.key_unit) a.unit = s.key_unit + task.head * s.layout.d_k;
   a.scale = options.scale;
   a.softcap = options.softcap;
   kernel::AttendRow rows[kTaskRows];
@@ -230,7 +205,7 @@ void plan_attention(Run& run) {
         }
       }
     }
-    work.apart = true;
+    work.apart = !run.measuring;
     for (const AttentionTask& task : work.tasks) {
       const SequenceSlice& seq = run.sequences[task.sequence];
       work.apart &= task.n_split == 1 && task.token_end - task.token_begin == seq.n_token;

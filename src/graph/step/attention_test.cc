@@ -16,7 +16,8 @@ constexpr int kModel = 20, kVocab = 37;
 
 class Floats : public WeightSource {
  public:
-  void add(const std::string& name, std::vector<int64_t> shape, float deviation = 0.3f) {
+  std::vector<float>& add(const std::string& name, std::vector<int64_t> shape,
+                          float deviation = 0.3f) {
     StoredTensor t{.name = name, .type = kernel::Type::f32, .shape = std::move(shape),
                    .data = nullptr, .bytes = 0};
     std::vector<float>& values = values_[name];
@@ -26,6 +27,7 @@ class Floats : public WeightSource {
     t.data = reinterpret_cast<const uint8_t*>(values.data());
     t.bytes = values.size() * sizeof(float);
     tensors_[name] = t;
+    return values;
   }
   const StoredTensor* find(std::string_view name) const override {
     const auto it = tensors_.find(name);
@@ -185,6 +187,58 @@ TEST_P(AttentionForm, SequencesOfABatchStayApart) {
   }
   const float* got = executor.run({tokens, slices});
   for (int i = 0; i < 3; ++i) expect_near(got + slices[i].first_token * kVocab, want[i], 0);
+}
+
+// Keys as those of models with a bias: some slowly turning channels are far from zero and alike in
+// all tokens, where they take the codes of a quantised cache from all others.
+TEST(CodedKeys, WhatKeysHaveInCommonCostsNoCodes) {
+  const Form f{"bias", 4, 2, 32, 32, false, {.scale = 0.18f}};
+  Floats s = weights(f);
+  std::vector<float>& bias = s.add("k.bias", {64}, 0.1f);
+  for (int channel : {13, 14, 30, 31, 32 + 15, 32 + 29}) bias[channel] = 120;
+  const auto make = [&] {
+    Graph g(s);
+    const int rope = g.add_rope({.d = 32, .row = [](int position, float* cos, float* sin) {
+      for (int i = 0; i < 16; ++i) {
+        const double angle = position * std::pow(1e6, -i / 16.0);
+        cos[i] = static_cast<float>(std::cos(angle));
+        sin[i] = static_cast<float>(std::sin(angle));
+      }
+    }});
+    const Tensor x = g.embed("embd", kModel, {});
+    const Tensor q = g.rope(g.heads(g.linear(x, "q"), f.n_head, f.d_k), rope);
+    const Tensor k = g.rope(g.heads(g.linear(x, "k"), f.n_head_kv, f.d_k), rope);
+    const Tensor v = g.heads(g.linear(x, "v"), f.n_head_kv, f.d_v);
+    g.output(g.linear(g.select(g.merge(g.attention(q, k, v, f.options))), "head"));
+    return g;
+  };
+  constexpr int kTokens = 400;
+  const std::vector<int32_t> tokens = sequence(kTokens, 5);
+  ThreadPool pool({.threads = 2, .cpus = {}, .pin = false});
+  const auto logits = [&](kernel::KvType type, bool rotated, bool measured) {
+    Executor executor(make(), pool,
+                      {.max_tokens = kTokens, .max_outputs = kTokens, .max_sequences = 1,
+                       .kv_blocks = 8, .kv_type = type, .kv_rotated = rotated, .exact = true});
+    if (measured) executor.measure_keys(sequence(100, 9));
+    const std::vector<int32_t> blocks = {6, 0, 1, 5, 2, 4, 3};
+    const SequenceSlice slice{0, kTokens, 0, blocks.data(), kTokens};
+    const float* got = executor.run({tokens, {&slice, 1}});
+    return std::vector<float>(got, got + kTokens * kVocab);
+  };
+  const std::vector<float> want = logits(kernel::KvType::f32, false, false);
+  const auto error = [&](kernel::KvType type, bool rotated, bool measured) {
+    const std::vector<float> got = logits(type, rotated, measured);
+    double sum = 0;
+    for (size_t i = 0; i < got.size(); ++i) sum += std::pow(got[i] - want[i], 2);
+    return std::sqrt(sum / static_cast<double>(got.size()));
+  };
+  for (bool rotated : {false, true}) {
+    const double measured = error(kernel::KvType::q8_0, rotated, true);
+    EXPECT_LT(measured * 8, error(kernel::KvType::q8_0, rotated, false)) << rotated;
+    EXPECT_LT(measured, 0.02) << rotated;
+    EXPECT_LT(error(kernel::KvType::q4_0, rotated, true) * 2,
+              error(kernel::KvType::q4_0, rotated, false)) << rotated;
+  }
 }
 
 const std::vector<float> kSlopes = {0.5f, 0.25f, 0.03f, 0};

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "graph/memory_plan.h"
-#include "graph/step.h"
+#include "graph/step/keys.h"
 #include "kernel/ops.h"
 #include "kernel/type.h"
 
@@ -68,6 +68,8 @@ void execute_embed(const Step& s, Run& run, int thread) {
     for (size_t r = 0; r < run.ropes.size(); ++r) {
       RopeRows& rows = run.ropes[r];
       run.graph->ropes[r].row(run.position[t], &rows.cos[t * rows.half], &rows.sin[t * rows.half]);
+      if (!rows.block_cos.empty())
+        fill_block_angles(run.graph->ropes[r], rows, run.position[t], t);
     }
   });
 }
