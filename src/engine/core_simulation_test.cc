@@ -42,7 +42,8 @@ struct Client {
 class World {
  public:
   explicit World(uint64_t seed)
-      : random_(seed), executor_(fake()),
+      : random_(seed), executor_(fake()), draft_executor_(draft_fake()),
+        draft_(draft_executor_, kVocab, kModelLen, [this] { return now_; }),
         tiers_({.ram_bytes = pick(0, 1) * pick(1, 60) * executor_.block_bytes()}, executor_),
         core_(executor_, options()) {
     fault_rate_ = pick(0, 3) == 0 ? pick(20, 500) : 0;
@@ -56,6 +57,10 @@ class World {
       families_.push_back(family);
     }
     executor_.before_run = [this](const StepBatch& batch) { run(batch); };
+    draft_executor_.before_run = [this](const StepBatch&) { now_ += 2e-4; };
+    draft_executor_.after_run = [](const StepBatch& batch, std::vector<float>& logits) {
+      if (batch.sequences[0].n_past % 3 == 0) std::fill(logits.begin(), logits.end(), 0.0f);
+    };
   }
 
   void play(int n_request, Totals& totals) {
@@ -77,6 +82,7 @@ class World {
     ASSERT_EQ(core_.scheduler().cache().used(), 0) << "blocks leaked";
     const EngineStats s = core_.stats();
     ASSERT_EQ(s.state_slots_used, 0) << "states leaked";
+    ASSERT_EQ(draft_.free_blocks(), draft_.total_blocks()) << "the draft model's blocks leaked";
     ASSERT_EQ(s.requests_finished + s.requests_cancelled + s.requests_failed + s.requests_expired,
               uint64_t(n_request));
     totals.requests += uint64_t(n_request);
@@ -97,6 +103,10 @@ class World {
             .max_logits = logits, .threads = 1,
             .n_state = pick(0, 1) * (logits + pick(0, 3) * pick(0, 10))};
   }
+  FakeOptions draft_fake() {
+    return {.n_vocab = kVocab, .n_block = pick(4, 60), .max_tokens = executor_.max_tokens(),
+            .max_logits = executor_.max_logits(), .threads = 1};
+  }
   CoreOptions options() {
     CoreOptions o;
     o.scheduler.n_block = executor_.n_block();
@@ -110,6 +120,7 @@ class World {
     o.multi_step = pick(1, 8);
     o.speculation = pick(0, 2) ? Speculation::all : Speculation::off;
     o.num_speculative_tokens = pick(0, 8);
+    o.draft_model = pick(0, 1) ? &draft_ : nullptr;
     o.tiers = &tiers_;
     o.now = [this] { return now_; };
     return o;
@@ -209,7 +220,8 @@ class World {
 
   std::mt19937_64 random_;
   double now_ = 1, step_start_ = 0;
-  FakeExecutor executor_;
+  FakeExecutor executor_, draft_executor_;
+  DraftModel draft_;
   TierStore tiers_;
   Core core_;
   std::vector<std::vector<Token>> families_;

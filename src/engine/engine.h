@@ -78,8 +78,8 @@ class Engine {
   /// Compiles the graph, packs the weights and starts the thread.
   /// Errors: resource_exhausted with bytes needed and available, before loading starts.
   Engine(std::shared_ptr<const model::Model> model, const EngineOptions& options);
-  /// Over a given executor, without a model: `stop` are the tokens that end a sequence. `draft`: that
-  /// of a draft model; null: none.
+  /// Over a given executor, without a model: `stop` are the tokens that end a sequence. `draft`:
+  /// that of a draft model; null: none.
   Engine(std::unique_ptr<StepExecutor> executor, std::vector<Token> stop,
          const EngineOptions& options, std::unique_ptr<StepExecutor> draft = nullptr);
   ~Engine();   // cancels what is left

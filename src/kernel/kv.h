@@ -90,8 +90,8 @@ struct KeyFrame {
 
 /// Stores one token's key [d_k] and value [d_v] of one head at `slot` (0 .. 63) of a block; latent:
 /// v is unused. f16 and bf16 round to nearest even, f16 saturates at its largest finite value;
-/// codes round to the nearest. NaN stays NaN (in a quantised group all of it). All keys of a centred
-/// block come with the same centre; slot 0, which a block begins with, writes it down.
+/// codes round to the nearest. NaN stays NaN (in a quantised group all of it). All keys of a
+/// centred block come with the same centre; slot 0, which a block begins with, writes it down.
 void kv_store(const KvLayout& layout, uint8_t* block, int head, int slot, const float* k,
               const float* v, const KeyFrame& frame = {});
 

@@ -78,7 +78,8 @@ void add(CLI::App& app) {
           {"suffix", engine::Speculation::suffix},
           {"all", engine::Speculation::all}}));
   c->add_option("--draft-model", e.draft_model,
-                "a smaller model of the same vocabulary that drafts: path, or name of a pulled one");
+                "a smaller model of the same vocabulary that drafts: path, or name of a pulled "
+                "one");
   c->add_option("--num-speculative-tokens", e.num_speculative_tokens,
                 "most drafted tokens of a sequence and step")
       ->check(CLI::Range(0, 64))->capture_default_str();

@@ -1,5 +1,5 @@
-// What quantised caches cost on real text: the model is one whose keys have channels a hundred times
-// the others.
+// What quantised caches cost on real text: the model is one whose keys have channels a hundred
+// times the others.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -24,7 +24,7 @@ class KvTypes : public testing::Test {
     model_ = model::load(from("STRATA_TEST_MODELS", source + "/build/models") +
                          "/Qwen2.5-Coder-0.5B-Instruct.Q4_K_M.gguf");
     std::ifstream file(source + "/docs/engine.md");
-    text_ = model_->tokenizer->encode({std::istreambuf_iterator<char>(file), {}});
+    text_ = model_->tokenizer->encode(std::string(std::istreambuf_iterator<char>(file), {}));
   }
   double nll(const std::string& type) {
     Session session(*model_, {.max_model_len = kContext,

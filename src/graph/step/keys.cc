@@ -86,7 +86,10 @@ void measure_head(const Step& s, const Run& run, int head) {
     float centre[kernel::kAttendDim];
     centre_of(s, run, t, head, centre);
     const float* k = key_of(s, t, head);
-    for (int i = 0; i < d; ++i) squares[i] += (double(k[i]) - centre[i]) * (double(k[i]) - centre[i]);
+    for (int i = 0; i < d; ++i) {
+      const double off = double(k[i]) - centre[i];
+      squares[i] += off * off;
+    }
   }
   share_in_pairs(s, run, squares);
   const double most = std::sqrt(*std::max_element(squares.begin(), squares.end()));

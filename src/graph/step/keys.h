@@ -16,8 +16,8 @@ void fill_block_angles(const RopeSpec& spec, RopeRows& rows, int position, int64
 /// Makes room for them, of `tokens`.
 void prepare_block_angles(const RopeSpec& spec, RopeRows& rows, int64_t tokens);
 
-/// store_key_value of all tokens and heads, after Step::key_mean and key_unit were set to what suits
-/// the keys of this batch.
+/// store_key_value of all tokens and heads, after Step::key_mean and key_unit were set to what
+/// suits the keys of this batch.
 void measure_keys(const Step& step, const Run& run);
 
 }  // namespace strata::graph
