@@ -283,10 +283,13 @@ void Core::deliver_rows() {
 }
 
 void Core::deliver_failure(LiveRequest& r, int index, int position) {
-  static const std::string kError = "the model produced no finite logits";
-  if (position >= 0) return end_all(r, Finish::error, kError);
+  static const std::string kNotFinite = "the model produced no finite logits";
+  const Constraint* constraint = r.sequences[index].sampler.constraint();
+  const std::string refusal = constraint ? constraint->error() : std::string();
+  const std::string& error = refusal.empty() ? kNotFinite : refusal;
+  if (position >= 0) return end_all(r, Finish::error, error);
   end(r, index);
-  deliver(r, index, blank_event(Finish::error, kError));
+  deliver(r, index, blank_event(Finish::error, error));
   if (r.n_live == 0) ++stats_.requests_failed;
 }
 
@@ -302,17 +305,8 @@ void Core::deliver_samples(LiveRequest& r, int index, std::span<SampleRow> run) 
     if (!row.reached || event.finish != Finish::none) break;
     failed = !row.finite;
     if (failed) break;
-    const Token token = row.out.token;
-    scheduler_.append(s, token);
+    take(r, live, std::move(row.out), row.complete, event);
     ++n_new;
-    const int n = s.n_generated();
-    if (live.sampler.stops(token) && n > r.request.sampling.min_tokens) {
-      event.finish = Finish::stop;
-      event.stop_token = token;
-    } else {
-      event.tokens.push_back(std::move(row.out));
-      if (n == r.n_output_max) event.finish = Finish::length;
-    }
   }
   stats_.generated_tokens += n_new;
   if (!s.draft.empty()) {
@@ -324,6 +318,7 @@ void Core::deliver_samples(LiveRequest& r, int index, std::span<SampleRow> run) 
     s.draft.clear();
   }
   if (index == 0 && s.n_generated() == n_new) event.prompt = std::move(r.prompt_scores);
+  if (!failed) append_forced(r, live, event);
   if (failed && event.finish == Finish::none) {
     deliver(r, index, event);
     return deliver_failure(r, index, -1);
@@ -334,6 +329,43 @@ void Core::deliver_samples(LiveRequest& r, int index, std::span<SampleRow> run) 
   }
   deliver(r, index, event);
   if (r.n_live == 0) ++stats_.requests_finished;
+}
+
+/// The sequence has one token more, which may end it; `complete`: the constraint says so.
+void Core::take(LiveRequest& r, LiveSequence& live, Generated token, bool complete,
+                Event& event) {
+  Sequence& s = live.sequence;
+  const Token id = token.token;
+  scheduler_.append(s, id);
+  const int n = s.n_generated();
+  if (live.sampler.stops(id) && n > r.request.sampling.min_tokens) {
+    event.finish = Finish::stop;
+    event.stop_token = id;
+    return;
+  }
+  event.tokens.push_back(std::move(token));
+  if (complete)
+    event.finish = Finish::stop;
+  else if (n == r.n_output_max)
+    event.finish = Finish::length;
+}
+
+/// What the constraint leaves no choice about is appended without sampling; the next step computes
+/// it at once, as if it were a prompt. Where log-probabilities are wanted each token needs its row.
+void Core::append_forced(LiveRequest& r, LiveSequence& live, Event& event) {
+  Constraint* constraint = live.sampler.constraint();
+  if (!constraint || r.request.sampling.logprobs >= 0) return;
+  forced_.clear();
+  if (event.finish == Finish::none) constraint->forced(forced_);
+  for (Token token : forced_) {
+    if (event.finish != Finish::none) return;
+    live.sampler.accept(token);
+    Generated generated;
+    generated.token = token;
+    take(r, live, std::move(generated), constraint->finished(), event);
+    ++stats_.generated_tokens;
+    ++stats_.forced_tokens;
+  }
 }
 
 void Core::deliver_prompt_only() {

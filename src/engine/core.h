@@ -71,6 +71,8 @@ class Core {
   void deliver_rows();
   void deliver_failure(LiveRequest& request, int index, int position);
   void deliver_samples(LiveRequest& request, int index, std::span<SampleRow> run);
+  void take(LiveRequest& request, LiveSequence& live, Generated token, bool complete, Event& event);
+  void append_forced(LiveRequest& request, LiveSequence& live, Event& event);
   void deliver_prompt_only();
   Event& blank_event(Finish finish = Finish::none, const std::string& error = {});
   void deliver(LiveRequest& request, int index, Event& event);
@@ -103,6 +105,7 @@ class Core {
   std::vector<SampleRow> rows_;
   Event event_;
   std::vector<Row> targets_;
+  std::vector<Token> forced_;
   std::vector<LiveRequest*> prompt_only_;   // complete, and no output is wanted
   std::vector<uint64_t> broken_, swept_;    // the callback threw; all sequences have ended
 };

@@ -70,6 +70,7 @@ struct EngineStats {
   uint64_t requests_expired = 0, preemptions = 0;
   TierStats tiers;
   uint64_t draft_tokens = 0, accepted_tokens = 0;
+  uint64_t forced_tokens = 0;       // of the generated ones: appended without sampling
   double step_seconds = 0, compute_seconds = 0;   // whole steps; of them inside the executor
 };
 

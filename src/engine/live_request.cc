@@ -17,6 +17,10 @@ uint64_t fresh_seed() {
   return (uint64_t(device()) << 32) | device();
 }
 
+std::unique_ptr<Constraint> own_constraint(const Request& r) {
+  return r.constraint ? r.constraint->clone() : nullptr;
+}
+
 }  // namespace
 
 std::unique_ptr<LiveRequest> make_live(uint64_t id, Request request, OnEvent on_event,
@@ -44,7 +48,8 @@ std::unique_ptr<LiveRequest> make_live(uint64_t id, Request request, OnEvent on_
   uint64_t seed = sampling.seed ? *sampling.seed : fresh_seed();
   for (int i = 0; i < r.n; ++i) {
     auto& s = live->sequences.emplace_back(
-        LiveSequence{{}, SamplerState(sampling, seed, i, stops), {}, false}).sequence;
+        LiveSequence{{}, SamplerState(sampling, seed, i, stops, own_constraint(r)), {}, false})
+                  .sequence;
     s.request = s.arrival = id;
     s.index = i;
     s.priority = r.priority;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 namespace strata::engine {
 
 using Token = int32_t;
+class Constraint;
 
 /// Names and meanings are those of the OpenAI API and vLLM. Defaults: unmodified distribution.
 struct SamplingParams {
@@ -50,6 +52,8 @@ struct Request {
   uint32_t tenant = 0;              // whose it is (API key): tenants are served fairly
   double deadline_s = 0;            // seconds after its arrival; 0: none. Earlier ones run first
   int prompt_logprobs = -1;         // of the prompt's tokens: as SamplingParams::logprobs
+  // What each of the n sequences may say; null: anything. It is cloned, never changed.
+  std::shared_ptr<const Constraint> constraint = {};
 };
 
 /// expired: past its deadline.

@@ -112,6 +112,17 @@ void keep_n_sigma(float* x, int64_t n, float best, double sigmas) {
     if (x[i] < least) x[i] = -kInfinity;
 }
 
+/// Tokens without a bit in `mask` go.
+void keep_masked(std::span<const uint32_t> mask, float* x, int64_t n) {
+  for (int64_t first = 0; first < n; first += 32) {
+    const uint32_t bits = mask[size_t(first / 32)];
+    if (bits == ~uint32_t(0)) continue;
+    const int64_t count = std::min<int64_t>(32, n - first);
+    for (int64_t i = 0; i < count; ++i)
+      if (!(bits >> i & 1)) x[first + i] = -kInfinity;
+  }
+}
+
 bool truncates(const SamplingParams& p) {
   return p.top_k > 0 || p.top_p < 1 || p.min_p > 0 || p.typical_p < 1 || p.xtc_probability > 0 ||
          p.mirostat > 0;
@@ -129,12 +140,16 @@ struct Sampler::Scratch {
   std::vector<Candidate> candidates;
   Truncation truncation;
   RuleScratch rules;
+  std::vector<uint32_t> mask;            // [n_vocab / 32]
 
-  explicit Scratch(int n_vocab) : clean(n_vocab), work(n_vocab), truncation(n_vocab) {
+  explicit Scratch(int n_vocab)
+      : clean(n_vocab), work(n_vocab), truncation(n_vocab), mask((size_t(n_vocab) + 31) / 32) {
     candidates.reserve(n_vocab);
   }
   void sample(SampleRow& row, int64_t n);
   void score(SampleRow& row, const float* x, int64_t n);
+  const float* restrict_logits(const SamplerState& state, int n_generated, const float* logits,
+                               int64_t n);
   Token choose(const SamplerState& state, int n_generated, const float* logits, int64_t n,
                float& surprise);
   void truncate(const SamplerState& state, int n_generated, int64_t n, float p_max);
@@ -174,15 +189,28 @@ void Sampler::Scratch::truncate(const SamplerState& state, int n_generated, int6
     truncation.exclude_top(candidates, params.xtc_threshold);
 }
 
+/// The logits after rules and constraint: the given ones or `work`.
+const float* Sampler::Scratch::restrict_logits(const SamplerState& state, int n_generated,
+                                               const float* logits, int64_t n) {
+  const bool masked = state.constraint() && state.constraint()->mask(mask);
+  const bool ruled = has_rules(state, n_generated);
+  if (!masked && !ruled) return logits;
+  std::copy(logits, logits + n, work.begin());
+  if (ruled) apply_rules(state, n_generated, work.data(), n, rules);
+  if (!masked) return work.data();
+  keep_masked(mask, work.data(), n);
+  const int64_t best = ruled ? kernel::argmax(work.data(), n) : 0;
+  if (ruled && (best < 0 || !std::isfinite(work[best]))) {
+    std::copy(logits, logits + n, work.begin());
+    keep_masked(mask, work.data(), n);
+  }
+  return work.data();
+}
+
 /// -1: no logit is finite.
 Token Sampler::Scratch::choose(const SamplerState& state, int n_generated, const float* logits,
                                int64_t n, float& surprise) {
-  const float* x = logits;
-  if (has_rules(state, n_generated)) {
-    std::copy(x, x + n, work.begin());
-    apply_rules(state, n_generated, work.data(), n, rules);
-    x = work.data();
-  }
+  const float* x = restrict_logits(state, n_generated, logits, n);
   int64_t best = kernel::argmax(x, n);
   if (best < 0 || best >= n || !std::isfinite(x[best])) return -1;
   if (state.greedy()) return static_cast<Token>(best);
@@ -251,7 +279,9 @@ void Sampler::run(std::span<SampleRow> rows) {
       row.reached = reached;
       if (reached) {
         scratch.sample(row, n_vocab_);
-        const bool ends = !row.finite || (row.state && row.state->stops(row.out.token));
+        row.complete = row.state && row.state->complete();
+        const bool ends =
+            !row.finite || row.complete || (row.state && row.state->stops(row.out.token));
         reached = !ends && row.out.token == row.draft;
       }
       if (row.draft < 0) return;

@@ -3,7 +3,8 @@
 // Raw log-probabilities are taken first (what logprobs reports is the model's own distribution, as
 // the OpenAI API and vLLM do it); then the rules of logit_rules.h; then greedy choice, or
 // temperature, top_n_sigma, min_p, top_k, top_p, typical_p, XTC, each over what the one before
-// left, renormalised, and a draw. Mirostat takes the place of the truncations.
+// left, renormalised, and a draw. Mirostat takes the place of the truncations. A constraint's mask
+// comes after the rules; where they ban all that it allows, it alone counts.
 #pragma once
 #include <memory>
 #include <span>
@@ -34,6 +35,7 @@ struct SampleRow {
   Generated out;
   bool reached = true;                   // false: a draft before it was wrong
   bool finite = true;                    // false: no token could be chosen
+  bool complete = false;                 // the constraint lets nothing follow
 };
 
 /// Cost: O(n_vocab) a row; sequences in parallel; allocates only for `top`.

@@ -76,15 +76,17 @@ size_t partial_stop(std::string_view s, const std::vector<std::string>& stops) {
 }  // namespace
 
 TextStream::TextStream(const model::Tokenizer& tokenizer, std::vector<std::string> stop,
-                       bool skip_special, bool include_stop)
-    : tokenizer_(&tokenizer), stop_(std::move(stop)), skip_special_(skip_special),
-      include_stop_(include_stop) {
+                       bool skip_special, bool include_stop, std::vector<model::Token> kept)
+    : tokenizer_(&tokenizer), stop_(std::move(stop)), kept_(std::move(kept)),
+      skip_special_(skip_special), include_stop_(include_stop) {
   std::erase_if(stop_, [](const std::string& s) { return s.empty(); });
 }
 
 TextStream::Piece TextStream::push(model::Token token) {
   Piece piece;
-  if (stopped_ || (skip_special_ && tokenizer_->is_special(token))) return piece;
+  const bool skipped = skip_special_ && tokenizer_->is_special(token) &&
+                       std::find(kept_.begin(), kept_.end(), token) == kept_.end();
+  if (stopped_ || skipped) return piece;
   pending_ += tokenizer_->bytes(token, first_);
   first_ = false;
 

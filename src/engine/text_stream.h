@@ -10,9 +10,11 @@ namespace strata::engine {
 
 class TextStream {
  public:
-  /// `stop`: strings that end the text and are left out of it (kept if include_stop).
+  /// `stop`: strings that end the text and are left out of it (kept if include_stop). `kept`:
+  /// special tokens that are not skipped.
   TextStream(const model::Tokenizer& tokenizer, std::vector<std::string> stop,
-             bool skip_special = true, bool include_stop = false);
+             bool skip_special = true, bool include_stop = false,
+             std::vector<model::Token> kept = {});
 
   struct Piece {
     std::string text;            // safe to emit now
@@ -28,6 +30,7 @@ class TextStream {
  private:
   const model::Tokenizer* tokenizer_;
   std::vector<std::string> stop_;
+  std::vector<model::Token> kept_;
   bool skip_special_, include_stop_;
   bool first_ = true, stopped_ = false;
   std::string pending_;
