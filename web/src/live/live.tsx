@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { get } from "../lib/api";
+import { loadEndpoints, offers } from "../lib/endpoints";
 import { count } from "../lib/format";
 import { kept, useStore } from "../lib/store";
 import { t } from "../text/text";
@@ -109,7 +110,14 @@ const usageEveryMs = 5000;
 function UseByKey() {
   const [rows, setRows] = useState<Usage[]>([]);
   useEffect(() => {
-    const read = () => get<{ data: Usage[] }>("/v1/usage").then((u) => setRows(u.data), () => {});
+    const read = async () => {
+      try {
+        await loadEndpoints();
+        if (offers("/v1/usage")) setRows((await get<{ data: Usage[] }>("/v1/usage")).data);
+      } catch {
+        // The charts say that the server is gone.
+      }
+    };
     void read();
     const timer = setInterval(read, usageEveryMs);
     return () => clearInterval(timer);

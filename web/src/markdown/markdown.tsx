@@ -45,7 +45,9 @@ function InlineToken({ token }: { token: Token }): VNode {
 function Item({ item }: { item: Tokens.ListItem }) {
   return (
     <li class={item.task ? "task" : undefined}>
-      {item.task && <input type="checkbox" checked={item.checked} disabled aria-label={plain(item.text)} />}
+      {item.task && (
+        <input type="checkbox" checked={item.checked} disabled aria-label={plain(item.text)} />
+      )}
       <Blocks tokens={item.tokens} />
     </li>
   );

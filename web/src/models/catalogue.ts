@@ -1,5 +1,6 @@
 // What the server knows of its models, and what can be done to them.
 import { get, request } from "../lib/api";
+import { loadEndpoints, offers } from "../lib/endpoints";
 import { lines } from "../lib/lines";
 import type { Model } from "../lib/models";
 
@@ -42,11 +43,16 @@ export interface Row {
 
 const longestS = 10 * 365 * 86400;   // later than that is for ever
 
+async function listed<T>(path: string): Promise<{ models: T[] }> {
+  return offers(path) ? get(path) : { models: [] };
+}
+
 export async function readModels(): Promise<Row[]> {
+  await loadEndpoints();
   const [served, tags, running] = await Promise.all([
     get<{ data: Model[] }>("/v1/models"),
-    get<{ models: Tag[] }>("/api/tags"),
-    get<{ models: Running[] }>("/api/ps"),
+    listed<Tag>("/api/tags"),
+    listed<Running>("/api/ps"),
   ]);
   return served.data.map((model) => {
     const tag = tags.models.find((m) => m.name === model.id);

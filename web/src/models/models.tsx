@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { chosenModel } from "../chat/parameters";
 import { request, textOf } from "../lib/api";
 import { bytes, count, seconds } from "../lib/format";
+import { offers } from "../lib/endpoints";
 import { refreshModels } from "../lib/models";
 import { go } from "../lib/route";
 import { parse, sum } from "../live/prometheus";
@@ -88,7 +89,7 @@ export function Models() {
       </header>
       {(error || failed) && <p class="notice" role="alert">{error || failed}</p>}
       {memory && <MemoryBar memory={memory} rows={rows} />}
-      <Pull onDone={() => void refresh()} />
+      {offers("/api/pull") && <Pull onDone={() => void refresh()} />}
       {rows.length === 0 ? !error && <p class="quiet">{t("models.none")}</p> : (
         <table class="rows models-table">
           <thead>
@@ -173,14 +174,17 @@ function ModelRow({ row, busy, onLoad, onUnload, onDetails, onDelete }: RowProps
     chosenModel.set(row.name);
     go("chat");
   };
-  const actions: Action[] = [
-    { icon: "file", label: t("models.details", { name: row.name }), run: onDetails },
-    { icon: "trash", label: t("delete"), run: onDelete },
-  ];
+  const actions: Action[] = [];
+  if (offers("/api/show"))
+    actions.push({ icon: "file", label: t("models.details", { name: row.name }), run: onDetails });
+  if (offers("/api/delete"))
+    actions.push({ icon: "trash", label: t("delete"), run: onDelete });
   return (
     <tr>
       <th scope="row">
-        <button type="button" class="link" onClick={onDetails}>{row.name}</button>
+        {offers("/api/show")
+          ? <button type="button" class="link" onClick={onDetails}>{row.name}</button>
+          : row.name}
         <small class="quiet">
           {[row.details.family, row.details.parameter_size, row.details.format]
             .filter(Boolean).join(" · ")}
@@ -204,10 +208,10 @@ function ModelRow({ row, busy, onLoad, onUnload, onDetails, onDelete }: RowProps
       </td>
       <td><div class="actions">
         <IconButton icon="chat" label={`${t("models.chat")}: ${row.name}`} onClick={chat} />
-        {row.phase === "ready"
+        {offers("/api/generate") && (row.phase === "ready"
           ? <Button onClick={onUnload} disabled={busy || row.pinned}>{t("models.unload")}</Button>
-          : <Button onClick={onLoad} disabled={busy || moving}>{t("models.load")}</Button>}
-        <Menu label={`${t("more")}: ${row.name}`} actions={actions} />
+          : <Button onClick={onLoad} disabled={busy || moving}>{t("models.load")}</Button>)}
+        {actions.length > 0 && <Menu label={`${t("more")}: ${row.name}`} actions={actions} />}
       </div></td>
     </tr>
   );

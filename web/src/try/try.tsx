@@ -1,7 +1,8 @@
 // The try page: a form for any endpoint, the same request for other programs, and the answer.
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { apiKey, get, headers, textOf } from "../lib/api";
+import { apiKey, headers, textOf } from "../lib/api";
+import { type Endpoint, endpoints, loadEndpoints } from "../lib/endpoints";
 import { bytes, seconds } from "../lib/format";
 import { models, refreshModels } from "../lib/models";
 import { go, route } from "../lib/route";
@@ -12,12 +13,6 @@ import { Button } from "../ui/button";
 import { example } from "./examples";
 import { Fields } from "./fields";
 import { curl, python } from "./snippets";
-
-interface Endpoint {
-  method: string;
-  path: string;
-  summary: string;
-}
 
 type Body = Record<string, unknown>;
 
@@ -30,13 +25,11 @@ const idOf = (e: Endpoint): string => `${e.method} ${e.path}`;
 
 export function Try() {
   const [, chosen] = useStore(route);
-  const [list, setList] = useState<Endpoint[]>([]);
+  const list = useStore(endpoints).filter((e) => !hidden.test(e.path));
   const [error, setError] = useState("");
   useEffect(() => {
     void refreshModels();
-    get<{ endpoints: Endpoint[] }>("/endpoints").then(
-      (all) => setList(all.endpoints.filter((e) => !hidden.test(e.path))),
-      (e) => setError(textOf(e)));
+    loadEndpoints().catch((e) => setError(textOf(e)));
   }, []);
   const served = useStore(models);
   const endpoint = list.find((e) => idOf(e) === chosen) ?? list.find((e) => e.path === first);
