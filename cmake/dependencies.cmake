@@ -30,6 +30,8 @@ find_package(CLI11 REQUIRED)
 pkg_check_modules(hwloc REQUIRED IMPORTED_TARGET hwloc)
 pkg_check_modules(libedit REQUIRED IMPORTED_TARGET libedit)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
+pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(simdjson REQUIRED IMPORTED_TARGET simdjson)
 if(STRATA_TESTS)
   find_package(GTest REQUIRED)
@@ -42,6 +44,9 @@ target_compile_definitions(strata_dep_base INTERFACE STRATA_HWLOC=1)
 add_library(strata_dep_net INTERFACE)
 target_link_libraries(strata_dep_net INTERFACE OpenSSL::SSL OpenSSL::Crypto)
 
+add_library(strata_dep_store INTERFACE)
+target_link_libraries(strata_dep_store INTERFACE PkgConfig::sqlite3)
+
 include(cmake/rust.cmake)
 add_library(strata_dep_model INTERFACE)
 target_link_libraries(strata_dep_model INTERFACE strata_rust ${CMAKE_DL_LIBS}
@@ -49,5 +54,6 @@ target_link_libraries(strata_dep_model INTERFACE strata_rust ${CMAKE_DL_LIBS}
                       ICU::uc ICU::i18n ICU::data)
 
 add_library(strata_dep_main INTERFACE)
-target_link_libraries(strata_dep_main INTERFACE CLI11::CLI11 PkgConfig::libedit)
+target_link_libraries(strata_dep_main INTERFACE CLI11::CLI11 PkgConfig::libedit
+                      PkgConfig::tomlplusplus)
 target_compile_definitions(strata_dep_main INTERFACE STRATA_LIBEDIT=1)

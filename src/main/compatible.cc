@@ -13,6 +13,7 @@ int run_compatible_server(int argc, char** argv) {
   ServingOptions o;
   o.app.host = "0.0.0.0";
   o.app.port = 7860;
+  o.app.allow_anonymous = true;
   float temperature = 1;
   std::string model;
   app.add_option("model", model, "model file or folder")->required();

@@ -36,7 +36,33 @@ std::vector<fleet::ModelSpec> library_specs() {
   return specs;
 }
 
-bool uses_library(const ServingOptions& o) { return o.library || o.models.empty(); }
+bool uses_library(const ServingOptions& o) {
+  return o.library || (o.models.empty() && o.entries.empty());
+}
+
+bool is_alone(const ServingOptions& o) {
+  return o.models.size() + o.entries.size() == 1 && !o.library;
+}
+
+fleet::ModelSpec spec_of(const ModelEntry& entry) {
+  if (entry.model.empty())
+    fail(Code::invalid_argument, "[[models]] '{}' needs 'model': a path or a pulled model's name",
+         entry.name);
+  fleet::ModelSpec spec = parse_spec(entry.model);
+  if (!entry.name.empty()) spec.names = {entry.name};
+  spec.names.insert(spec.names.end(), entry.aliases.begin(), entry.aliases.end());
+  spec.pinned = entry.pin;
+  spec.keep_alive_s = entry.keep_alive_s;
+  return spec;
+}
+
+void apply(fleet::ModelSpec& spec, const ModelEntry& entry) {
+  if (entry.task != fleet::Task::automatic) spec.task = entry.task;
+  if (entry.max_model_len > 0) spec.engine.max_model_len = entry.max_model_len;
+  if (entry.max_num_seqs > 0) spec.engine.max_num_seqs = entry.max_num_seqs;
+  if (entry.kv_bytes > 0) spec.engine.kv_bytes = entry.kv_bytes;
+  if (!entry.kv_cache_dtype.empty()) spec.engine.kv_cache_dtype = entry.kv_cache_dtype;
+}
 
 void pin(std::vector<fleet::ModelSpec>& specs, const std::string& name) {
   const auto found = std::find_if(specs.begin(), specs.end(), [&](const fleet::ModelSpec& spec) {
@@ -54,14 +80,14 @@ void complete(fleet::ModelSpec& spec, const ServingOptions& o) {
 
 /// Several models share the memory, so that none may take all of it for its cache.
 ServingOptions shared(ServingOptions o) {
-  const bool one = o.models.size() == 1 && !o.library;
-  if (one) return o;
+  if (is_alone(o)) return o;
   if (!o.engine.draft_model.empty())
     fail(Code::invalid_argument, "--draft-model drafts for one model: serve that one alone");
   if (o.fleet.memory_bytes == 0)
     o.fleet.memory_bytes =
         static_cast<size_t>(static_cast<double>(memory_available()) * share_of_free);
-  const int n = uses_library(o) ? most_at_once : static_cast<int>(o.models.size());
+  const int n = uses_library(o) ? most_at_once
+                                : static_cast<int>(o.models.size() + o.entries.size());
   o.engine.memory_bytes = o.fleet.memory_bytes;
   o.engine.kv_share /= std::min(n, most_at_once);
   return o;
@@ -72,6 +98,7 @@ ServingOptions shared(ServingOptions o) {
 std::vector<fleet::ModelSpec> make_specs(const ServingOptions& o) {
   std::vector<fleet::ModelSpec> specs;
   for (const std::string& text : o.models) specs.push_back(parse_spec(text));
+  for (const ModelEntry& entry : o.entries) specs.push_back(spec_of(entry));
   if (uses_library(o))
     for (fleet::ModelSpec& spec : library_specs()) {
       const auto same = [&](const fleet::ModelSpec& s) { return s.name() == spec.name(); };
@@ -81,9 +108,10 @@ std::vector<fleet::ModelSpec> make_specs(const ServingOptions& o) {
     specs.front().aliases.push_back(specs.front().name());
     specs.front().names = o.served_names;
   }
-  if (o.models.size() == 1 && !o.library) specs.front().pinned = true;
+  if (is_alone(o)) specs.front().pinned = true;
   for (const std::string& name : o.pinned) pin(specs, name);
   for (fleet::ModelSpec& spec : specs) complete(spec, o);
+  for (size_t i = 0; i < o.entries.size(); ++i) apply(specs[o.models.size() + i], o.entries[i]);
   return specs;
 }
 

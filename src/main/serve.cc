@@ -1,7 +1,10 @@
+#include <fmt/format.h>
+
 #include <memory>
 
 #include "kernel/kv.h"
 #include "main/command.h"
+#include "main/config_file.h"
 #include "main/model_options.h"
 #include "main/serving.h"
 
@@ -20,8 +23,15 @@ void add(CLI::App& app) {
   c->add_option("--host", a.host, "address to listen on")->capture_default_str();
   c->add_option("--port", a.port, "port, 0: any free one")->check(CLI::Range(0, 65535))
       ->capture_default_str();
-  c->add_option("--api-key", a.api_keys, "key that clients must send; may be repeated")
+  c->add_option("--api-key", o->api_keys, "key that clients must send; may be repeated")
       ->envname("STRATA_API_KEY");
+  c->add_flag("--allow-anonymous", a.allow_anonymous,
+              "without keys, also for other machines (--host beyond 127.0.0.1)");
+  c->add_option("--state-folder", a.state_folder,
+                "folder for usage, responses and batches (default: in memory)");
+  c->add_option("--access-log", a.access_log, "file for a JSON line a request, - standard output");
+  c->add_option("--tls-certificate", a.tls_certificate, "PEM file with the certificate chain");
+  c->add_option("--tls-key", a.tls_key, "PEM file with its key");
   c->add_option("--task", o->task, "generate text, or embed: make vectors of texts (default: what "
                                    "the model is for)")
       ->transform(CLI::CheckedTransformer(std::map<std::string, fleet::Task>{
@@ -89,7 +99,15 @@ void add(CLI::App& app) {
   c->add_option("--shutdown-timeout", o->shutdown_timeout_s,
                 "seconds that running requests may finish in after SIGTERM")
       ->check(CLI::NonNegativeNumber);
-  c->callback([o] { serve_until_stopped(*o); });
+  auto config = std::make_shared<std::string>();
+  auto check = std::make_shared<bool>(false);
+  c->add_option("--config", *config, "TOML file with any of these options, models and keys");
+  c->add_flag("--check", *check, "only say whether options, models and keys are valid");
+  c->callback([o, c, config, check] {
+    if (!config->empty()) read_config_file(*config, *c, *o);
+    if (*check) fmt::print("{}", check_serving(*o));
+    else serve_until_stopped(*o);
+  });
 }
 
 const Registry<Command> entry{{.name = "serve", .order = 20, .add = add}};

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "main/fleet_specs.h"
+#include "model/plan.h"
 
 namespace strata {
 namespace {
@@ -42,7 +43,8 @@ class StopSignals {
 void run(serve::App& app, const std::string& names, const ServingOptions& o, double start,
          const StopSignals& signals) {
   app.start();
-  fmt::print("serving {} on http://{}:{}/v1 after {:.1f} s\n", names, o.app.host, app.port(),
+  fmt::print("serving {} on {}://{}:{}/v1 after {:.1f} s\n", names,
+             o.app.tls_certificate.empty() ? "http" : "https", o.app.host, app.port(),
              now_s() - start);
   std::fflush(stdout);
   signals.wait();
@@ -55,7 +57,35 @@ void run(serve::App& app, const std::string& names, const ServingOptions& o, dou
   app.stop(o.shutdown_timeout_s);
 }
 
+serve::AppOptions app_options(const ServingOptions& o) {
+  serve::AppOptions app = o.app;
+  for (const std::string& key : o.api_keys)
+    app.keys.push_back({.name = fmt::format("key-{}", app.keys.size() + 1),
+                        .key = key,
+                        .role = serve::Role::admin});
+  return app;
+}
+
 }  // namespace
+
+std::string check_serving(const ServingOptions& o) {
+  serve::AppOptions app = app_options(o);
+  app.state_folder.clear();   // a check leaves nothing behind
+  std::string report;
+  for (const fleet::ModelSpec& spec : make_specs(o)) {
+    const model::Plan plan = model::make_plan(*model::open_store(spec.path));
+    if (!plan.runs())
+      fail(Code::unimplemented, "{}: cannot run: {}", spec.path, fmt::join(plan.blockers, "; "));
+    report += fmt::format("model {} ({}){}\n", spec.name(), plan.architecture,
+                          spec.pinned ? ", pinned" : "");
+  }
+  for (const serve::KeyOptions& key : app.keys)
+    report += fmt::format("key {} ({})\n", key.name,
+                          key.role == serve::Role::admin ? "admin" : "user");
+  app.port = 0;
+  serve::App(make_fleet(o), app).start();
+  return report + "the configuration is valid\n";
+}
 
 int serve_until_stopped(const ServingOptions& o) {
   const StopSignals signals;
@@ -68,7 +98,7 @@ int serve_until_stopped(const ServingOptions& o) {
   names.resize(names.size() - more);
   std::string line = names.empty() ? "an empty library" : fmt::format("{}", fmt::join(names, ", "));
   if (more > 0) line += fmt::format(" and {} more", more);
-  serve::App app(std::move(fleet), o.app);
+  serve::App app(std::move(fleet), app_options(o));
   run(app, line, o, start, signals);
   return 0;
 }

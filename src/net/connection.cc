@@ -7,7 +7,9 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <algorithm>
 #include <array>
+#include <random>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -27,6 +29,8 @@ constexpr size_t max_pipelined_bytes = 64u << 10;   // read ahead while a respon
 constexpr size_t write_size = 256u << 10;           // one step of progress
 constexpr size_t max_linger_bytes = 1u << 20;
 constexpr auto linger_time = 2s;
+constexpr int client_gone = 499;
+constexpr size_t max_id = 64;
 
 struct Refusal {
   int status;
@@ -36,7 +40,8 @@ struct Refusal {
 class Session : public Connection, public std::enable_shared_from_this<Session> {
  public:
   Session(tcp::socket socket, const Site& site)
-      : socket_(std::move(socket)),
+      : stream_(std::move(socket), site.tls.get()),
+        socket_(stream_.socket()),
         site_(site),
         wake_(socket_.get_executor(), Clock::time_point::max()),
         deadline_(socket_.get_executor()),
@@ -58,6 +63,8 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   using Parser = http::request_parser<http::string_body>;
 
   // Reading.
+  awaitable<bool> begin();
+  awaitable<void> finish();
   awaitable<bool> wait_for_request();
   awaitable<bool> read_request(Parser& parser);
   awaitable<bool> refuse_unreadable(ErrorCode ec, std::string_view what);
@@ -73,11 +80,13 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   awaitable<void> watch(Response& response);
   awaitable<bool> write_response(Response& response, const Request& request, Framing framing);
   awaitable<bool> write_error(int status, std::string_view message);
+  void observe(const Request& request, Clock::time_point begun);
   awaitable<bool> write(std::string_view head, std::string_view body);
   awaitable<void> linger();
 
-  std::string error_body(int status, std::string_view message) const {
-    return site_.error_body ? site_.error_body(status, message) : std::string(message) + "\n";
+  std::string error_body(int status, std::string_view message, std::string_view path) const {
+    return site_.error_body ? site_.error_body(status, message, path)
+                            : std::string(message) + "\n";
   }
   std::string_view error_type() const {
     return site_.error_body ? "application/json" : "text/plain";
@@ -90,10 +99,12 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   /// Closes with a reset: without one, an HTTP/1.0 answer that was cut would look complete.
   void cut();
 
-  tcp::socket socket_;
+  Stream stream_;
+  tcp::socket& socket_;
   const Site& site_;
   asio::steady_timer wake_, deadline_;
   beast::flat_buffer buffer_;
+  Outcome outcome_;       // of the request being answered
   uint64_t arming_ = 0;   // which expire_after() counts
   bool woken_ = false;    // the response has something to take
   bool idle_ = false, expired_ = false, shut_ = false;
@@ -137,7 +148,7 @@ awaitable<bool> Session::wait_for_request() {
   if (site_.draining) co_return false;
   idle_ = true;
   expire_after(std::chrono::seconds(site_.options.idle_timeout_s));
-  auto [ec, n] = co_await socket_.async_read_some(buffer_.prepare(read_size), as_result);
+  auto [ec, n] = co_await stream_.async_read_some(buffer_.prepare(read_size), as_result);
   idle_ = false;
   buffer_.commit(n);
   co_return !ec && !shut_;
@@ -181,19 +192,28 @@ awaitable<bool> Session::read_request(Parser& parser) {
   parser.body_limit(site_.options.max_body_bytes);
   expire_after(std::chrono::seconds(site_.options.header_timeout_s));
   {
-    auto [ec, n] = co_await http::async_read_header(socket_, buffer_, parser, as_result);
+    auto [ec, n] = co_await http::async_read_header(stream_, buffer_, parser, as_result);
     if (ec) co_return co_await refuse_unreadable(ec, "request header");
   }
   if (parser.is_done()) co_return true;
   if (beast::iequals(parser.get()[http::field::expect], "100-continue"))
     if (!co_await write("HTTP/1.1 100 Continue\r\n\r\n", {})) co_return false;
   expire_after(std::chrono::seconds(site_.options.body_timeout_s));
-  auto [ec, n] = co_await http::async_read(socket_, buffer_, parser, as_result);
+  auto [ec, n] = co_await http::async_read(stream_, buffer_, parser, as_result);
   if (ec) co_return co_await refuse_unreadable(ec, "request body");
   co_return true;
 }
 
 static std::string_view view(beast::string_view s) { return {s.data(), s.size()}; }
+
+static std::string request_id(std::string_view given) {
+  const bool plain = std::all_of(given.begin(), given.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_' || c == '.';
+  });
+  if (plain && !given.empty() && given.size() <= max_id) return std::string(given);
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  return fmt::format("req_{:016x}{:08x}", random(), static_cast<uint32_t>(random()));
+}
 
 std::optional<Refusal> Session::fill_request(Parser& parser, Request& out) const {
   auto& message = parser.get();
@@ -217,11 +237,30 @@ std::optional<Refusal> Session::fill_request(Parser& parser, Request& out) const
   ErrorCode ignored;
   const auto peer = socket_.remote_endpoint(ignored);
   out.remote = fmt::format("{}:{}", peer.address().to_string(), peer.port());
+  out.id = request_id(out.header("X-Request-Id"));
   return std::nullopt;
 }
 
+awaitable<bool> Session::begin() {
+  if (!stream_.is_encrypted()) co_return true;
+  expire_after(std::chrono::seconds(site_.options.header_timeout_s));
+  const ErrorCode ec = co_await stream_.handshake();
+  disarm();
+  co_return !ec && !shut_;
+}
+
+/// Tells an encrypted peer that this is all, so that it can tell the end from a cut.
+awaitable<void> Session::finish() {
+  if (stream_.is_encrypted() && !shut_) {
+    expire_after(linger_time);
+    co_await stream_.shutdown();
+  }
+  shut();
+}
+
 awaitable<void> Session::run() {
-  while (co_await wait_for_request()) {
+  const bool begun = co_await begin();
+  while (begun && co_await wait_for_request()) {
     Parser parser;
     if (!co_await read_request(parser)) break;
     disarm();
@@ -232,22 +271,37 @@ awaitable<void> Session::run() {
       break;
     }
     const int minor = parser.get().version() == 10 ? 0 : 1;
-    if (!co_await answer(std::move(request), {minor, parser.get().keep_alive()})) break;
+    outcome_ = {};
+    const auto begun = Clock::now();
+    const bool goes_on = co_await answer(request, {minor, parser.get().keep_alive()});
+    observe(*request, begun);
+    if (!goes_on) break;
   }
-  shut();
+  co_await finish();
+}
+
+void Session::observe(const Request& request, Clock::time_point begun) {
+  if (!site_.after) return;
+  outcome_.seconds = std::chrono::duration<double>(Clock::now() - begun).count();
+  if (outcome_.status == 0) outcome_.status = client_gone;
+  site_.after(request, outcome_);
 }
 
 awaitable<void> Session::refuse() {
-  co_await write_error(503, fmt::format("too many connections (at most {}): try again later",
-                                        site_.options.max_connections));
-  co_await linger();
+  const bool begun = co_await begin();
+  if (begun) {
+    co_await write_error(503, fmt::format("too many connections (at most {}): try again later",
+                                          site_.options.max_connections));
+    co_await linger();
+  }
   shut();
 }
 
 void Session::reply_error(Exchange& exchange, const Response& response, int status,
                           std::string_view message, Headers headers) {
   if (response.started()) return;
-  exchange.reply(status, error_type(), error_body(status, message), std::move(headers));
+  exchange.reply(status, error_type(), error_body(status, message, exchange.request().path),
+                 std::move(headers));
 }
 
 void Session::call_handler(const std::shared_ptr<Exchange>& exchange, const Response& response) {
@@ -330,7 +384,7 @@ awaitable<void> Session::watch(Response& response) {
       std::tie(ec) = co_await socket_.async_wait(tcp::socket::wait_error, as_result);
       if (!ec) ec = asio::error::connection_reset;
     } else {
-      auto [read_ec, n] = co_await socket_.async_read_some(buffer_.prepare(read_size), as_result);
+      auto [read_ec, n] = co_await stream_.async_read_some(buffer_.prepare(read_size), as_result);
       buffer_.commit(n);
       ec = read_ec;
     }
@@ -357,6 +411,7 @@ awaitable<bool> Session::write_response(Response& response, const Request& reque
     if (output.head) {
       if (site_.decorate) site_.decorate(request, output.head->headers);
       if (site_.draining) framing.keep_alive = false;
+      outcome_.status = output.head->status;
       chunked = !output.head->content_length && framing.chunked();
       if (!output.head->content_length && !chunked) framing.keep_alive = false;
       head = format_head(*output.head, framing);
@@ -377,6 +432,7 @@ awaitable<bool> Session::write_response(Response& response, const Request& reque
         co_return false;
       }
     response.written(size);
+    outcome_.bytes += size;
     if (output.complete) co_return framing.keep_alive;
     if (cancellation.cancelled() != asio::cancellation_type::none) co_return false;
     // A wake-up during the write above found nobody waiting.
@@ -391,7 +447,7 @@ awaitable<bool> Session::write(std::string_view head, std::string_view body) {
         asio::buffer(head.data(), head.size()),
         asio::buffer(body.data(), std::min(body.size(), write_size))};
     expire_after(std::chrono::seconds(site_.options.write_timeout_s));
-    auto [ec, n] = co_await socket_.async_write_some(buffers, as_result);
+    auto [ec, n] = co_await stream_.async_write_some(buffers, as_result);
     if (ec || shut_) co_return false;
     const size_t from_head = std::min(n, head.size());
     head.remove_prefix(from_head);
@@ -402,7 +458,7 @@ awaitable<bool> Session::write(std::string_view head, std::string_view body) {
 }
 
 awaitable<bool> Session::write_error(int status, std::string_view message) {
-  const std::string body = error_body(status, message);
+  const std::string body = error_body(status, message, {});
   Head head{status, std::string(error_type()), {}, body.size()};
   if (status == 503) head.headers.emplace_back("Retry-After", "1");
   co_return co_await write(format_head(head, {.keep_alive = false}), body);
@@ -411,13 +467,17 @@ awaitable<bool> Session::write_error(int status, std::string_view message) {
 /// Ends our side and takes in what the client still sends: closing with unread input would reset
 /// the connection, and the client might lose the response.
 awaitable<void> Session::linger() {
+  expired_ = false;
+  if (stream_.is_encrypted()) {
+    co_await finish();
+    co_return;
+  }
   ErrorCode ec;
   socket_.shutdown(tcp::socket::shutdown_send, ec);
   std::vector<char> sink(read_size);
-  expired_ = false;
   expire_after(linger_time);
   for (size_t total = 0; !ec && !expired_ && !shut_ && total < max_linger_bytes;) {
-    auto [read_ec, n] = co_await socket_.async_read_some(asio::buffer(sink), as_result);
+    auto [read_ec, n] = co_await stream_.async_read_some(asio::buffer(sink), as_result);
     ec = read_ec;
     total += n;
   }

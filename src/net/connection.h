@@ -8,6 +8,7 @@
 #include "net/response.h"
 #include "net/router.h"
 #include "net/server.h"
+#include "net/stream.h"
 
 namespace strata::net {
 
@@ -15,9 +16,11 @@ namespace strata::net {
 struct Site {
   ServerOptions options;
   Router router;
-  std::function<std::string(int, std::string_view)> error_body;
+  std::shared_ptr<ssl::context> tls;   // null: plain HTTP
+  std::function<std::string(int, std::string_view, std::string_view)> error_body;
   std::function<bool(Exchange&)> before;
   std::function<void(const Request&, Headers&)> decorate;
+  std::function<void(const Request&, const Outcome&)> after;
   std::atomic<bool> draining = false;   // every response is the last of its connection
 };
 

@@ -18,6 +18,24 @@ constexpr int io_niceness = 3;          // computing comes first, but the answer
 constexpr auto accept_pause = std::chrono::milliseconds(50);
 constexpr auto close_time = std::chrono::seconds(5);
 
+std::shared_ptr<ssl::context> make_tls(const ServerOptions& o) {
+  if (o.tls_certificate.empty() && o.tls_key.empty()) return nullptr;
+  if (o.tls_certificate.empty() || o.tls_key.empty())
+    fail(Code::invalid_argument, "TLS needs a certificate and a key: give both");
+  auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
+  context->set_options(ssl::context::default_workarounds | ssl::context::no_tlsv1 |
+                       ssl::context::no_tlsv1_1);
+  ErrorCode ec;
+  context->use_certificate_chain_file(o.tls_certificate, ec);
+  if (ec)
+    fail(Code::invalid_argument, "TLS certificate '{}': {}", o.tls_certificate, ec.message());
+  context->use_private_key_file(o.tls_key, ssl::context::pem, ec);
+  if (!ec && SSL_CTX_check_private_key(context->native_handle()) != 1)
+    fail(Code::invalid_argument, "TLS key '{}' is not that of the certificate", o.tls_key);
+  if (ec) fail(Code::invalid_argument, "TLS key '{}': {}", o.tls_key, ec.message());
+  return context;
+}
+
 }  // namespace
 
 struct Server::Impl {
@@ -141,7 +159,8 @@ void Server::route(std::string_view method, std::string_view path, Handler handl
   impl_->site.router.add(method, path, std::move(handler));
 }
 
-void Server::on_error(std::function<std::string(int, std::string_view)> error_body) {
+void Server::on_error(
+    std::function<std::string(int, std::string_view, std::string_view)> error_body) {
   impl_->site.error_body = std::move(error_body);
 }
 
@@ -153,7 +172,12 @@ void Server::decorate(std::function<void(const Request&, Headers&)> add_headers)
   impl_->site.decorate = std::move(add_headers);
 }
 
+void Server::after(std::function<void(const Request&, const Outcome&)> observe) {
+  impl_->site.after = std::move(observe);
+}
+
 void Server::start() {
+  impl_->site.tls = make_tls(impl_->site.options);
   impl_->bind();
   impl_->started = true;
   asio::co_spawn(impl_->acceptor.get_executor(), impl_->accept(), asio::detached);

@@ -14,6 +14,7 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
   std::string method, path, query, body, remote;
+  std::string id;   // the client's X-Request-Id if it is a plain word, else a random one
   Headers headers;
   /// First value of a header, name case-insensitive; empty if absent.
   std::string_view header(std::string_view name) const;
@@ -54,6 +55,15 @@ struct ServerOptions {
   int idle_timeout_s = 120;            // keep-alive connection without a request
   int header_timeout_s = 30, body_timeout_s = 300;   // 408 beyond
   int write_timeout_s = 300;           // without the client taking a byte
+  std::string tls_certificate = {};    // PEM files: the chain, the key; both or none (plain HTTP)
+  std::string tls_key = {};
+};
+
+/// A request that was answered, or whose client went away before.
+struct Outcome {
+  int status = 0;                      // 499: the client went away
+  size_t bytes = 0;                    // of the body
+  double seconds = 0;                  // from the request's last byte to the answer's
 };
 
 class Server {
@@ -64,16 +74,19 @@ class Server {
   /// HEAD is answered by the GET route. Unknown path: 404, wrong method: 405, as `error_body` says.
   void route(std::string_view method, std::string_view path, Handler handler);
   /// Body of errors the server itself answers (404, 405, 413, 400 ...) and of a strata::Error
-  /// thrown by a handler: status, message -> JSON.
-  void on_error(std::function<std::string(int, std::string_view)> error_body);
+  /// thrown by a handler: status, message, path (empty: unreadable) -> JSON.
+  void on_error(std::function<std::string(int, std::string_view, std::string_view)> error_body);
   /// Runs for every request, before it is routed; returns false after having replied
   /// (authentication, CORS preflight).
   void before(std::function<bool(Exchange&)> filter);
   /// Adds headers to every response to a request that could be read (CORS).
   void decorate(std::function<void(const Request&, Headers&)> add_headers);
 
+  /// Runs after every request that could be read, on an I/O thread.
+  void after(std::function<void(const Request&, const Outcome&)> observe);
+
   /// Binds and starts the threads. Errors: unavailable (port in use), permission_denied,
-  /// invalid_argument (unknown host).
+  /// invalid_argument (unknown host, certificate or key).
   void start();
   int port() const;
   /// Runs fn on an I/O thread soon. After stop() it never runs.

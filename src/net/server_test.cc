@@ -21,7 +21,7 @@ class ServerTest : public ::testing::Test {
  protected:
   void start(ServerOptions options = {}) {
     server = std::make_unique<Server>(options);
-    server->on_error([](int status, std::string_view message) {
+    server->on_error([](int status, std::string_view message, std::string_view) {
       return "{\"status\":" + std::to_string(status) + ",\"message\":\"" + std::string(message) +
              "\"}";
     });

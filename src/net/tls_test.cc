@@ -4,12 +4,16 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <unistd.h>
+
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "base/error.h"
 #include "net/client.h"
+#include "net/server.h"
 #include "net/testing/scripted_server.h"
 
 namespace strata::net {
@@ -120,6 +124,68 @@ TEST_F(TlsTest, PlainServerIsAnError) {
     ScriptedServer::write(client, "HTTP/1.1 400 Bad Request\r\n\r\n");
   });
   EXPECT_THROW(get(server, "127.0.0.1"), Error);
+}
+
+/// Files of an identity as a server wants them.
+struct Files {
+  explicit Files(const Identity& identity) {
+    std::ofstream(certificate) << identity.pem();
+    FILE* to = std::fopen(key.c_str(), "w");
+    PEM_write_PrivateKey(to, identity.key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+    std::fclose(to);
+  }
+  ~Files() {
+    std::filesystem::remove(certificate);
+    std::filesystem::remove(key);
+  }
+  const std::string base = std::filesystem::temp_directory_path() /
+                           ("tls_server_" + std::to_string(getpid()));
+  const std::string certificate = base + ".crt", key = base + ".key";
+};
+
+TEST_F(TlsTest, OurServerOverTls) {
+  const Identity identity("IP:127.0.0.1");
+  trust(identity);
+  const Files files(identity);
+  Server server({.tls_certificate = files.certificate, .tls_key = files.key});
+  server.route("POST", "/echo", [](std::shared_ptr<Exchange> exchange) {
+    exchange->reply(200, "text/plain", exchange->request().body);
+  });
+  server.route("GET", "/stream", [](std::shared_ptr<Exchange> exchange) {
+    exchange->start(200, "text/plain");
+    for (int i = 0; i < 100; ++i) exchange->send(std::to_string(i) + " ");
+    exchange->end();
+  });
+  server.start();
+  const std::string host = "://127.0.0.1:" + std::to_string(server.port());
+  const auto ask = [&](const std::string& scheme, const std::string& path,
+                       const std::string& body) {
+    ClientRequest request;
+    request.method = body.empty() ? "GET" : "POST";
+    request.url = scheme + host + path;
+    request.body = body;
+    return fetch(request).body;
+  };
+  const std::string large(1 << 20, 'x');
+  EXPECT_EQ(ask("https", "/echo", large), large);
+  const std::string stream = ask("https", "/stream", "");
+  EXPECT_TRUE(stream.starts_with("0 1 2 ") && stream.ends_with(" 98 99 ")) << stream;
+  // Plain text is no handshake: the connection ends, the server goes on.
+  EXPECT_THROW(ask("http", "/stream", ""), Error);
+  EXPECT_EQ(ask("https", "/echo", "a"), "a");
+  server.stop(1);
+}
+
+TEST_F(TlsTest, ACertificateThatDoesNotFitItsKeyIsRefused) {
+  const Identity one("IP:127.0.0.1"), other("IP:127.0.0.1");
+  const Files files(one);
+  FILE* to = std::fopen(files.key.c_str(), "w");
+  PEM_write_PrivateKey(to, other.key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+  std::fclose(to);
+  Server server({.tls_certificate = files.certificate, .tls_key = files.key});
+  EXPECT_THROW(server.start(), Error);
+  Server half({.tls_certificate = files.certificate});
+  EXPECT_THROW(half.start(), Error);
 }
 
 }  // namespace

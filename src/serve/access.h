@@ -8,12 +8,14 @@
 
 namespace strata::serve {
 
-/// True if `path` needs no key, or the Authorization header carries one of `keys` ("Bearer KEY").
-/// Takes the same time for every wrong key of a length.
-bool is_authorized(const net::Request& request, const std::vector<std::string>& keys);
+/// True for paths that need no key.
+bool is_open(std::string_view path);
 
-/// Whose request it is: 1 + the index of the key it carries, 0 if none of `keys`.
-uint32_t tenant_of(const net::Request& request, const std::vector<std::string>& keys);
+/// True if only this machine reaches the address.
+bool is_loopback(std::string_view host);
+
+/// The key that a request carries: "Authorization: Bearer KEY", or Anthropic's "x-api-key: KEY".
+std::string_view key_of(const net::Request& request);
 
 /// The CORS headers of a response to `request`; none for an origin that is not allowed.
 void add_cors_headers(const net::Request& request, const std::vector<std::string>& origins,

@@ -21,6 +21,7 @@ struct Choice {
   int completion_tokens = 0;
   bool begun = false;              // something was written
   std::string finish;              // "stop", "length"; empty: goes on
+  std::string stop;                // the stop string that ended it, if one did
   double last_s = 0;               // when tokens came last
 };
 

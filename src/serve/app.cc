@@ -1,6 +1,7 @@
 #include "serve/app.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,6 +21,36 @@ int choose_io_threads(int wanted) {
   return std::clamp(static_cast<int>(topology().cpus.size()) / 8, 1, 4);
 }
 
+/// Checks the key and its requests a minute; false: it was replied to.
+bool admit(Service& service, net::Exchange& exchange) {
+  const net::Request& request = exchange.request();
+  if (service.keys.empty() || is_open(request.path)) return true;
+  try {
+    const uint32_t tenant = service.tenant_of(request);
+    if (tenant == 0)
+      throw Error(Code::unauthenticated,
+                  "no valid API key: send the header 'Authorization: Bearer KEY'",
+                  "invalid_api_key");
+    if (request.method == "POST") service.keys.admit(tenant);
+    return true;
+  } catch (const Error& e) {
+    service.metrics.refused(http_status(e.code()));
+    reply_error(exchange, e);
+    return false;
+  }
+}
+
+/// Where the state lies: a file of the folder, which is made if it is not there.
+std::string database_path(const AppOptions& options) {
+  if (options.state_folder.empty()) return ":memory:";
+  std::error_code ec;
+  std::filesystem::create_directories(options.state_folder, ec);
+  if (ec)
+    fail(Code::unavailable, "cannot make the state folder '{}': {}", options.state_folder,
+         ec.message());
+  return options.state_folder + "/strata.db";
+}
+
 void install(Service& service) {
   net::Server& server = service.server;
   Registry<Api>::each([&](const Api& api) {
@@ -32,6 +63,7 @@ void install(Service& service) {
   server.on_error(error_body);
   server.decorate([&service](const net::Request& request, net::Headers& headers) {
     add_cors_headers(request, service.options.cors_origins, headers);
+    headers.emplace_back("X-Request-Id", request.id);
   });
   server.before([&service](net::Exchange& exchange) {
     const net::Request& request = exchange.request();
@@ -39,11 +71,10 @@ void install(Service& service) {
       exchange.reply(204, "", "");
       return false;
     }
-    if (is_authorized(request, service.options.api_keys)) return true;
-    reply_error(exchange, Error(Code::unauthenticated,
-                                "no valid API key: send the header 'Authorization: Bearer KEY'",
-                                "invalid_api_key"));
-    return false;
+    return admit(service, exchange);
+  });
+  server.after([&service](const net::Request& request, const net::Outcome& outcome) {
+    service.access_log.write(request, outcome, service.keys.name(service.tenant_of(request)));
   });
 }
 
@@ -52,6 +83,10 @@ void install(Service& service) {
 Service::Service(std::unique_ptr<fleet::Fleet> given, AppOptions app_options)
     : options(std::move(app_options)),
       started_at(unix_time_s()),
+      database(database_path(options)),
+      keys(options.keys, database),
+      responses(database),
+      access_log(options.access_log),
       fleet(std::move(given)),
       metrics(*fleet),
       workers(std::max(1, options.worker_threads)),
@@ -59,7 +94,14 @@ Service::Service(std::unique_ptr<fleet::Fleet> given, AppOptions app_options)
               .port = options.port,
               .threads = choose_io_threads(options.io_threads),
               .max_body_bytes = options.max_body_bytes,
-              .max_connections = options.max_connections}) {}
+              .max_connections = options.max_connections,
+              .tls_certificate = options.tls_certificate,
+              .tls_key = options.tls_key}) {}
+
+void Service::require_admin(const net::Request& request) const {
+  if (keys.role(tenant_of(request)) != Role::admin)
+    fail(Code::permission_denied, "this needs an administrator's API key");
+}
 
 struct App::Impl {
   std::shared_ptr<Service> service;
@@ -75,6 +117,11 @@ App::App(std::unique_ptr<fleet::Fleet> fleet, AppOptions options)
 App::~App() { stop(0); }
 
 void App::start() {
+  const AppOptions& o = impl_->service->options;
+  if (o.keys.empty() && !o.allow_anonymous && !is_loopback(o.host))
+    fail(Code::permission_denied,
+         "'{}' is reached from other machines: give API keys (--api-key), or allow everybody "
+         "(--allow-anonymous)", o.host);
   impl_->service->server.start();
   impl_->running = true;
 }

@@ -6,13 +6,18 @@
 #include <vector>
 
 #include "fleet/fleet.h"
+#include "serve/keys.h"
 
 namespace strata::serve {
 
 struct AppOptions {
   std::string host = "127.0.0.1";
   int port = 8000;                           // 0: any free one
-  std::vector<std::string> api_keys = {};    // none: open to everybody
+  std::vector<KeyOptions> keys = {};         // none: open to everybody
+  bool allow_anonymous = false;              // without keys beyond this machine, too
+  std::string state_folder = {};             // usage, responses, files, batches; empty: in memory
+  std::string access_log = {};               // a JSON line a request: a file, "-" standard output
+  std::string tls_certificate = {}, tls_key = {};   // PEM files; none: plain HTTP
   std::vector<std::string> cors_origins = {"*"};   // "*": any; none: no CORS headers
   std::optional<float> temperature = {};     // for requests that give none; else 1
   int max_tokens = -1;                       // most tokens of an answer; -1: up to the context
@@ -25,10 +30,12 @@ struct AppOptions {
 
 class App {
  public:
+  /// Errors: those of Keys and of the state folder.
   App(std::unique_ptr<fleet::Fleet> fleet, AppOptions options);
   ~App();   // stop(0)
 
-  /// Errors: those of net::Server::start.
+  /// Errors: those of net::Server::start; permission_denied for an address beyond this machine
+  /// without keys, unless that is allowed.
   void start();
   int port() const;
   /// Refuses new requests with 503, lets running ones finish for at most timeout_s, then ends them.

@@ -6,84 +6,18 @@
 #include <filesystem>
 #include <thread>
 
-#include "net/client.h"
 #include "net/testing/raw_client.h"
-#include "serve/json.h"
 #include "serve/pages.h"
 #include "serve/service.h"
-#include "fleet/testing/scripted_backend.h"
+#include "serve/testing/served_test.h"
 
 namespace strata::serve {
 namespace {
 
-namespace testing = fleet::testing;
-using testing::ScriptedBackend;
+using fleet::testing::ScriptedBackend;
+using testing::Answer;
 
-const char* const chat_template =
-    "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
-    "{% if tools %}(tools){% endif %}{% if add_generation_prompt %}[assistant]{% endif %}";
-
-struct Answer {
-  int status;
-  std::string body;
-  Json json;
-};
-
-class AppTest : public ::testing::Test {
- protected:
-  void start(AppOptions options = {}, bool with_template = true,
-             std::vector<std::string> names = {}) {
-    options.port = 0;
-    if (with_template) backend->chat = std::make_unique<model::ChatTemplate>(chat_template);
-    script = backend.get();
-    app = std::make_unique<App>(
-        std::make_unique<fleet::Fleet>(std::move(names), std::move(backend)), options);
-    app->start();
-  }
-  net::ClientResponse send(const std::string& method, const std::string& path,
-                           const std::string& body = {}, net::Headers headers = {}) {
-    net::ClientRequest request;
-    request.method = method;
-    request.url = "http://127.0.0.1:" + std::to_string(app->port()) + path;
-    request.body = body;
-    request.headers = std::move(headers);
-    return net::fetch(request);
-  }
-  Answer post(const std::string& path, const std::string& body) {
-    const auto r = send("POST", path, body);
-    Json json = Json::parse(r.body, nullptr, false);
-    return {r.status, r.body, std::move(json)};
-  }
-  Answer chat(const std::string& more = {}) {
-    return post("/v1/chat/completions",
-                R"({"messages":[{"role":"user","content":"hi"}])" + more + "}");
-  }
-  Answer text(const std::string& more = {}) {
-    return post("/v1/completions", R"({"prompt":"hi")" + more + "}");
-  }
-  /// The events of a streamed answer; the last, [DONE], is checked and left out.
-  static std::vector<Json> events(const std::string& body) {
-    std::vector<Json> list;
-    size_t at = 0;
-    bool done = false;
-    while (at < body.size()) {
-      const size_t end = body.find("\n\n", at);
-      EXPECT_NE(end, std::string::npos);
-      EXPECT_EQ(body.compare(at, 6, "data: "), 0) << body.substr(at);
-      EXPECT_FALSE(done) << "an event after [DONE]";
-      const std::string data = body.substr(at + 6, end - at - 6);
-      if (data == "[DONE]") done = true;
-      else list.push_back(Json::parse(data));
-      at = end + 2;
-    }
-    EXPECT_TRUE(done) << body;
-    return list;
-  }
-
-  std::unique_ptr<ScriptedBackend> backend = std::make_unique<ScriptedBackend>();
-  ScriptedBackend* script = nullptr;
-  std::unique_ptr<App> app;
-};
+class AppTest : public testing::ServedTest {};
 
 TEST_F(AppTest, Embeddings) {
   start();
@@ -153,7 +87,7 @@ TEST_F(AppTest, ChatInOnePiece) {
   const auto seen = script->seen();
   ASSERT_EQ(seen.size(), 1u);
   EXPECT_EQ(seen[0].n, 2);
-  EXPECT_EQ(seen[0].prompt[0], testing::bos);
+  EXPECT_EQ(seen[0].prompt[0], fleet::testing::bos);
   EXPECT_EQ(seen[0].prompt.size(), 20u);
 }
 
@@ -296,7 +230,7 @@ TEST_F(AppTest, StringsOfTheSamplerBecomeTokens) {
 }
 
 TEST_F(AppTest, TheKeyIsTheTenant) {
-  start({.api_keys = {"k1", "k2"}});
+  start({.keys = {{.name = "a", .key = "k1"}, {.name = "b", .key = "k2"}}});
   const std::string body = R"({"prompt":"hi"})";
   EXPECT_EQ(send("POST", "/v1/completions", body, {{"Authorization", "Bearer k2"}}).status, 200);
   EXPECT_EQ(send("POST", "/v1/completions", body, {{"Authorization", "Bearer k1"}}).status, 200);
@@ -388,7 +322,7 @@ TEST_F(AppTest, TemplateGetsWhatWasAsked) {
   start();
   auto prompt = [&](const std::string& body) {
     EXPECT_EQ(post("/v1/chat/completions", body).status, 200);
-    return testing::ByteTokenizer().decode(script->seen().back().prompt, false);
+    return fleet::testing::ByteTokenizer().decode(script->seen().back().prompt, false);
   };
   EXPECT_EQ(prompt(R"({"messages":[{"role":"developer","content":"d"}]})"),
             "<s>[system]d[assistant]");
@@ -484,7 +418,7 @@ TEST_F(AppTest, Pages) {
 }
 
 TEST_F(AppTest, ApiKeys) {
-  start({.api_keys = {"k1", "k2"}});
+  start({.keys = {{.name = "a", .key = "k1"}, {.name = "b", .key = "k2"}}});
   for (const char* path : {"/v1/models", "/metrics", "/endpoints", "/unknown"}) {
     const auto r = send("GET", path);
     EXPECT_EQ(r.status, 401) << path;
@@ -501,7 +435,7 @@ TEST_F(AppTest, ApiKeys) {
 }
 
 TEST_F(AppTest, CrossOrigin) {
-  start({.api_keys = {"k"}, .cors_origins = {"https://a.test"}});
+  start({.keys = {{.name = "a", .key = "k"}}, .cors_origins = {"https://a.test"}});
   const net::Headers preflight = {{"Origin", "https://a.test"},
                                   {"Access-Control-Request-Method", "POST"},
                                   {"Access-Control-Request-Headers", "authorization"}};

@@ -55,6 +55,19 @@ void complete_tool_choice(R& r) {
 
 }  // namespace
 
+Json conversation_schema() {
+  return SchemaWriter().with(conversation_fields()).require({"messages"}).take();
+}
+
+Json chat_schema() {
+  return SchemaWriter()
+      .with(std::span<const Field<R>>(fields))
+      .with(conversation_fields())
+      .with(generation_fields())
+      .require({"messages"})
+      .take();
+}
+
 ChatRequest parse_chat_request(const Json& body, const fleet::ModelCard& card,
                                const GenerationDefaults& defaults) {
   ChatRequest r;

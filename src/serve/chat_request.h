@@ -36,6 +36,9 @@ struct ChatRequest : GenerationRequest {
   Json tool_choice;
 };
 
+Json chat_schema();
+Json conversation_schema();
+
 /// Errors: invalid_argument naming the field.
 ChatRequest parse_chat_request(const Json& body, const fleet::ModelCard& card,
                                const GenerationDefaults& defaults);

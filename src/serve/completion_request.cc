@@ -25,6 +25,14 @@ const Field<R> fields[] = {
 
 }  // namespace
 
+Json completion_schema() {
+  return SchemaWriter()
+      .with(std::span<const Field<R>>(fields))
+      .with(generation_fields())
+      .require({"prompt"})
+      .take();
+}
+
 CompletionRequest parse_completion_request(const Json& body, const fleet::ModelCard& card,
                                            const GenerationDefaults& defaults) {
   CompletionRequest r;

@@ -15,6 +15,8 @@ struct CompletionRequest : GenerationRequest {
   std::optional<int> best_of, logprobs;
 };
 
+Json completion_schema();
+
 /// Errors: invalid_argument naming the field.
 CompletionRequest parse_completion_request(const Json& body, const fleet::ModelCard& card,
                                            const GenerationDefaults& defaults);

@@ -55,8 +55,8 @@ void perform(const std::shared_ptr<Call>& call, ModelEndpoint endpoint) {
 void acquire_and_perform(Service& service, ModelEndpoint endpoint,
                          const std::shared_ptr<net::Exchange>& exchange) {
   const double arrived_s = now_s();
-  auto call = std::make_shared<Call>(
-      Call{service, exchange, parse_json(exchange->request().body), arrived_s});
+  auto call = std::make_shared<Call>(service, exchange, parse_json(exchange->request().body),
+                                     arrived_s);
   auto later = [call, endpoint](fleet::Lease lease, const Error* error) {
     if (error) return refuse(call->service, *call->exchange, *error);
     call->model = std::move(lease);

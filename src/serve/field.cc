@@ -88,6 +88,33 @@ void check(const Rule& rule, std::string_view name, const Json& value) {
               std::move(reason));
 }
 
+Json schema_of(const Rule& rule) {
+  Json schema = Json::object();
+  auto bounds = [&](const char* low, const char* high) {
+    if (std::isfinite(rule.min)) schema[low] = rule.min;
+    if (std::isfinite(rule.max)) schema[high] = rule.max;
+  };
+  switch (rule.kind) {
+    case Rule::Kind::boolean: schema["type"] = {"boolean", "null"}; break;
+    case Rule::Kind::integer:
+      schema["type"] = {"integer", "null"};
+      bounds("minimum", "maximum");
+      break;
+    case Rule::Kind::number:
+      schema["type"] = {"number", "null"};
+      bounds("minimum", "maximum");
+      break;
+    case Rule::Kind::string: schema["type"] = {"string", "null"}; break;
+    case Rule::Kind::array:
+      schema["type"] = {"array", "null"};
+      bounds("minItems", "maxItems");
+      break;
+    case Rule::Kind::object: schema["type"] = {"object", "null"}; break;
+    default: break;
+  }
+  return schema;
+}
+
 void FieldReader::read(const Json& object, std::string path) {
   path_ = std::move(path);
   if (!object.is_object())

@@ -48,6 +48,29 @@ struct Field {
   void (*set)(T&, const Json&);
 };
 
+/// What a rule allows, as JSON schema.
+Json schema_of(const Rule& rule);
+
+/// The fields of tables as JSON schema of an object; what is refused has no place in it.
+class SchemaWriter {
+ public:
+  template <class T>
+  SchemaWriter& with(std::span<const Field<T>> fields) {
+    for (const Field<T>& field : fields)
+      if (field.rule.kind != Rule::Kind::refused)
+        schema_["properties"][std::string(field.name)] = schema_of(field.rule);
+    return *this;
+  }
+  SchemaWriter& require(std::initializer_list<std::string_view> names) {
+    for (std::string_view name : names) schema_["required"].push_back(name);
+    return *this;
+  }
+  Json take() { return std::move(schema_); }
+
+ private:
+  Json schema_ = {{"type", "object"}};
+};
+
 /// Reads a JSON object by one or more tables. null counts as absent, unknown members are accepted
 /// and logged once each.
 class FieldReader {

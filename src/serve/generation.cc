@@ -22,9 +22,18 @@ Generation::Generation(const Call& call, const GenerationRequest& request,
       choices_.push_back({static_cast<int>(choices_.size()),
                           engine::TextStream(model_->tokenizer(), request_.stop,
                                              request_.skip_special, request_.include_stop),
-                          {}, {}, {}, 0, false, {}, 0});
+                          {}, {}, {}, 0, false, {}, {}, 0});
     prompts_.push_back({std::move(p), std::move(echo), {}, 0});
   }
+}
+
+Generation::~Generation() {
+  if (service_.lock()) settle();   // else model and database are gone
+}
+
+void Generation::settle() {
+  if (ticket_) ticket_->settle(model_->card.name, usage());
+  ticket_.reset();
 }
 
 void Generation::start(const Call& call, const GenerationRequest& request,
@@ -46,14 +55,24 @@ static engine::SamplingParams resolve(const GenerationRequest& request, fleet::T
 
 void Generation::submit(Service& service) {
   try {
-    const engine::SamplingParams sampling = resolve(request_, model_->token_sets);
+    engine::SamplingParams sampling = resolve(request_, model_->token_sets);
+    const uint32_t tenant = service.tenant_of(exchange_->request());
+    ticket_ = service.keys.ticket(tenant);
+    if (ticket_) {
+      int64_t prompt_tokens = 0;
+      for (const PromptState& p : prompts_) prompt_tokens += std::ssize(p.prompt.ids);
+      sampling.max_tokens = ticket_->reserve({.prompt_tokens = prompt_tokens,
+                                              .wanted = sampling.max_tokens,
+                                              .longest = model_->card.max_model_len,
+                                              .n = static_cast<int>(choices_.size())});
+    }
     for (size_t p = 0; p < prompts_.size(); ++p) {
       engine::Request request;
       request.prompt = prompts_[p].prompt.ids;
       request.sampling = sampling;
       request.n = request_.n;
       request.priority = request_.priority;
-      request.tenant = tenant_of(exchange_->request(), service.options.api_keys);
+      request.tenant = tenant;
       request.cache_salt = request_.cache_salt;
       request.deadline_s = request_.deadline_s;
       request.prompt_logprobs = request_.prompt_logprobs;
@@ -66,6 +85,7 @@ void Generation::submit(Service& service) {
       ids_.push_back(id);
     }
   } catch (...) {
+    ticket_.reset();
     cancel_all();
     throw;
   }
@@ -185,6 +205,7 @@ void Generation::take_tokens(const ModelMetrics& metrics, Choice& choice, Arriva
     if (request_.sampling.logprobs >= 0) choice.tokens.push_back(std::move(token));
     if (piece.stopped) {
       choice.finish = "stop";
+      choice.stop = piece.stop;
       model_->backend->finish(arrival.event.id, arrival.event.index);
       return;
     }
@@ -214,6 +235,7 @@ engine::Usage Generation::usage() const {
 
 void Generation::complete() {
   ended_ = true;
+  settle();
   {
     std::lock_guard lock(mutex_);
     closed_ = true;

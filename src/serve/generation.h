@@ -20,6 +20,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
 
   Generation(const Call& call, const GenerationRequest& request, std::vector<Prompt> prompts,
              std::unique_ptr<AnswerForm> form);
+  ~Generation();   // what was used counts, also where the client went away
 
  private:
   struct Arrival {
@@ -44,6 +45,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
                    std::string& text);
   void write(Choice& choice, PromptState& prompt, std::string_view text, bool last);
   void complete();
+  void settle();
   void fail_answer(Service& service, const Error& error);
   engine::Usage usage() const;
 
@@ -58,6 +60,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
   bool processing_ = true;           // until open(): nothing may be sent before the head
   bool closed_ = false;              // nothing more is to be taken
   std::vector<uint64_t> ids_;
+
+  std::shared_ptr<Ticket> ticket_;   // null: no key, no quota
 
   // Of whoever processes.
   const std::unique_ptr<AnswerForm> form_;

@@ -9,8 +9,12 @@
 #include "base/registry.h"
 #include "fleet/fleet.h"
 #include "net/server.h"
+#include "serve/access.h"
+#include "serve/access_log.h"
 #include "serve/app.h"
 #include "serve/generation_request.h"
+#include "serve/keys.h"
+#include "serve/response_store.h"
 #include "serve/serve_metrics.h"
 #include "serve/workers.h"
 
@@ -21,8 +25,17 @@ struct Service : std::enable_shared_from_this<Service> {
   Service(std::unique_ptr<fleet::Fleet> fleet, AppOptions options);
   GenerationDefaults defaults() const { return {options.temperature, options.max_tokens}; }
 
+  /// Whose request it is: 0, or what Keys::find gives.
+  uint32_t tenant_of(const net::Request& request) const { return keys.find(key_of(request)); }
+  /// Errors: permission_denied for a key that is no administrator's.
+  void require_admin(const net::Request& request) const;
+
   const AppOptions options;
   const int64_t started_at;             // Unix time
+  store::Database database;
+  Keys keys;
+  ResponseStore responses;
+  AccessLog access_log;
   std::unique_ptr<fleet::Fleet> fleet;
   ServeMetrics metrics;
   Workers workers;
@@ -50,6 +63,7 @@ struct Route {
   std::string_view method, path;
   std::variant<Endpoint, ModelEndpoint> endpoint;
   std::string_view summary;   // for the page that lists them
+  Json (*schema)() = nullptr;   // of the body, for the OpenAPI document
 };
 
 /// An API is one file in api/, registered by `static const Registry<Api> registered{Api{...}}`.

@@ -31,7 +31,8 @@ class Server:
 
     def __init__(self, *options, model=MODEL, port=0):
         assert BINARY.exists(), f"{BINARY} is missing: build it, or set STRATA_BINARY"
-        assert pathlib.Path(model).exists(), f"{model} is missing: set STRATA_TEST_MODELS"
+        path = pathlib.Path(str(model).split("=")[-1])   # NAME=MODEL
+        assert path.exists(), f"{path} is missing: set STRATA_TEST_MODELS"
         command = [BINARY, "serve", model, "--host", "127.0.0.1", "--port", port, *options]
         self.process = subprocess.Popen(
             [str(part) for part in command],
@@ -58,7 +59,7 @@ class Server:
     def _read(self, pipe):
         for line in pipe:
             self.output.append(line)
-            found = re.search(r"serving .* on http://[^/]*:(\d+)", line)
+            found = re.search(r"serving .* on https?://[^/]*:(\d+)", line)
             if found:
                 self.port = int(found[1])
                 self.up.set()

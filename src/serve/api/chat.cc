@@ -76,7 +76,8 @@ void chat(Call& call) {
                     std::make_unique<ChatForm>(call, request));
 }
 
-const Route routes[] = {{"POST", "/v1/chat/completions", chat, "answer a conversation"}};
+const Route routes[] = {
+    {"POST", "/v1/chat/completions", chat, "answer a conversation", chat_schema}};
 const Registry<Api> registered{Api{"chat", routes}};
 
 }  // namespace

@@ -102,7 +102,8 @@ void complete(Call& call) {
                     std::make_unique<CompletionForm>(call, request));
 }
 
-const Route routes[] = {{"POST", "/v1/completions", complete, "continue a text or token ids"}};
+const Route routes[] = {
+    {"POST", "/v1/completions", complete, "continue a text or token ids", completion_schema}};
 const Registry<Api> registered{Api{"completions", routes}};
 
 }  // namespace

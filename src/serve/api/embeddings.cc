@@ -1,18 +1,12 @@
 // POST /v1/embeddings
 #include <openssl/evp.h>
 
-#include <algorithm>
-#include <cmath>
-
-#include "serve/error.h"
-#include "serve/prompt_input.h"
-#include "serve/service.h"
+#include "serve/embedding.h"
 
 namespace strata::serve {
 namespace {
 
 constexpr size_t max_inputs = 2048;   // as the OpenAI API documents
-constexpr int max_dimensions = 1 << 20;
 
 struct EmbeddingRequest {
   std::string model;
@@ -39,34 +33,6 @@ const Field<EmbeddingRequest> fields[] = {
 };
 #undef STRATA_SET
 
-std::vector<std::vector<engine::Token>> tokenise(const EmbeddingRequest& r,
-                                                 const fleet::Backend& backend) {
-  const fleet::Backend::Info info = backend.info();
-  const int most = r.truncate.value_or(0) < 0 ? info.max_model_len : r.truncate.value_or(0);
-  std::vector<std::vector<engine::Token>> all;
-  for (const PromptInput& input : r.inputs) {
-    const auto* text = std::get_if<std::string>(&input);
-    auto& ids = all.emplace_back(text ? backend.encode(*text, most)
-                                      : std::get<std::vector<engine::Token>>(input));
-    const std::string name = fmt::format("'input' {}", all.size() - 1);
-    if (ids.empty()) bad_field("input", name + " is empty", "invalid_value");
-    for (engine::Token id : ids)
-      if (id >= info.n_vocab)
-        bad_field("input", fmt::format("{}: token id {} is not in the vocabulary of {} tokens",
-                                       name, id, info.n_vocab), "invalid_value");
-  }
-  return all;
-}
-
-// The first dimensions of a vector trained so that they are one. Source: arXiv:2205.13147.
-void shorten(std::vector<float>& v, int dimensions) {
-  v.resize(static_cast<size_t>(dimensions));
-  double square = 0;
-  for (float x : v) square += double{x} * x;
-  const double factor = 1 / std::max(std::sqrt(square), 1e-12);
-  for (float& x : v) x = static_cast<float>(x * factor);
-}
-
 void append(std::string& out, const std::vector<float>& v, bool base64) {
   if (base64) {
     const size_t bytes = v.size() * sizeof(float), begin = out.size() + 1;
@@ -83,17 +49,13 @@ void append(std::string& out, const std::vector<float>& v, bool base64) {
   out += ']';
 }
 
-std::string answer(std::vector<std::vector<float>>& vectors, const EmbeddingRequest& r,
+std::string answer(const std::vector<std::vector<float>>& vectors, bool base64,
                    const std::string& model, size_t tokens) {
   std::string body = R"({"object":"list","data":[)";
   for (size_t i = 0; i < vectors.size(); ++i) {
-    if (r.dimensions) shorten(vectors[i], *r.dimensions);
-    if (!std::all_of(vectors[i].begin(), vectors[i].end(),
-                     [](float x) { return std::isfinite(x); }))
-      fail(Code::internal, "the model gives values that are no numbers");
     body += i ? "," : "";
     body += R"({"object":"embedding","index":)" + std::to_string(i) + R"(,"embedding":)";
-    append(body, vectors[i], r.base64);
+    append(body, vectors[i], base64);
     body += '}';
   }
   const Json rest = {{"model", model},
@@ -102,31 +64,26 @@ std::string answer(std::vector<std::vector<float>>& vectors, const EmbeddingRequ
 }
 
 void embed(Call& call) {
-  auto r = std::make_shared<EmbeddingRequest>();
-  FieldReader().with(std::span<const Field<EmbeddingRequest>>(fields), *r).read(call.body);
-  if (r->inputs.empty()) bad_field("input", "'input' is required", "missing_parameter");
-  fleet::Backend& backend = *call.model->backend;
-  const int width = backend.info().embedding_width;
-  if (width > 0 && r->dimensions && *r->dimensions > width)
-    bad_field("dimensions", fmt::format("'dimensions' ({}) must be at most {}", *r->dimensions,
-                                        width), "invalid_value");
-  auto inputs = tokenise(*r, backend);
-  size_t tokens = 0;
-  for (const auto& ids : inputs) tokens += ids.size();
-  backend.embed(std::move(inputs),
-                [exchange = call.exchange, model = call.model, r, tokens](
-                    std::vector<std::vector<float>> vectors, const std::string& error) {
-                  try {
-                    if (!error.empty()) fail(Code::internal, "{}", error);
-                    exchange->reply(200, "application/json",
-                                    answer(vectors, *r, model->card.name, tokens));
-                  } catch (const Error& e) {
-                    reply_error(*exchange, e);
-                  }
-                });
+  EmbeddingRequest r;
+  FieldReader().with(std::span<const Field<EmbeddingRequest>>(fields), r).read(call.body);
+  if (r.inputs.empty()) bad_field("input", "'input' is required", "missing_parameter");
+  auto inputs = tokenise_inputs("input", r.inputs, *call.model->backend, r.truncate.value_or(-1));
+  const size_t tokens = count_tokens(inputs);
+  embed_inputs(call, std::move(inputs), r.dimensions,
+               [base64 = r.base64, tokens, name = call.card().name](const auto& vectors) {
+                 return answer(vectors, base64, name, tokens);
+               });
 }
 
-const Route routes[] = {{"POST", "/v1/embeddings", embed, "vectors of texts or token ids"}};
+Json schema() {
+  return SchemaWriter()
+      .with(std::span<const Field<EmbeddingRequest>>(fields))
+      .require({"input"})
+      .take();
+}
+
+const Route routes[] = {
+    {"POST", "/v1/embeddings", embed, "vectors of texts or token ids", schema}};
 const Registry<Api> registered{Api{"embeddings", routes}};
 
 }  // namespace

@@ -104,10 +104,26 @@ void apply_template(Call& call) {
                        to_text({{"prompt", render(conversation, *call.model)}}));
 }
 
+Json tokenize_schema() {
+  return SchemaWriter()
+      .with(std::span<const Field<TokenizeRequest>>(tokenize_fields))
+      .with(conversation_fields())
+      .take();
+}
+
+Json detokenize_schema() {
+  return SchemaWriter()
+      .with(std::span<const Field<DetokenizeRequest>>(detokenize_fields))
+      .require({"tokens"})
+      .take();
+}
+
 const Route routes[] = {
-    {"POST", "/tokenize", tokenize, "the token ids of a text or a conversation"},
-    {"POST", "/detokenize", detokenize, "the text of token ids"},
-    {"POST", "/apply-template", apply_template, "the prompt that a conversation becomes"}};
+    {"POST", "/tokenize", tokenize, "the token ids of a text or a conversation",
+     tokenize_schema},
+    {"POST", "/detokenize", detokenize, "the text of token ids", detokenize_schema},
+    {"POST", "/apply-template", apply_template, "the prompt that a conversation becomes",
+     conversation_schema}};
 const Registry<Api> registered{Api{"tokenize", routes}};
 
 }  // namespace
