@@ -59,6 +59,12 @@ void int4_row(const Int4Matrix& m, int64_t row, uint8_t* out) {
 
 }  // namespace
 
+float ScaleArray::operator[](int64_t i) const {
+  if (type == Type::f32) return static_cast<const float*>(data)[i];
+  const uint16_t half = static_cast<const uint16_t*>(data)[i];
+  return type == Type::f16 ? f16_to_f32(half) : bf16_to_f32(half);
+}
+
 bool can_repack(Type type, int64_t cols, int64_t cols_each) {
   const int block = info(type).block;
   return cols % block == 0 && (cols_each % block == 0 || cols_each >= cols);

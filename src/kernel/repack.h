@@ -18,10 +18,20 @@
 
 namespace strata::kernel {
 
+/// Scales as a checkpoint has them: f32, f16 or bf16.
+struct ScaleArray {
+  const void* data = nullptr;
+  Type type = Type::f32;
+  ScaleArray() = default;
+  ScaleArray(const float* values) : data(values) {}
+  ScaleArray(const void* values, Type stored) : data(values), type(stored) {}
+  float operator[](int64_t i) const;
+};
+
 /// One scale for each `rows_each` x `cols_each` weights: data[r / rows_each * stride + c /
 /// cols_each].
 struct ScaleGrid {
-  const float* data = nullptr;
+  ScaleArray data = {};
   int64_t rows_each = 1, cols_each = 1, stride = 0;
   float at(int64_t row, int64_t col) const {
     return data[row / rows_each * stride + col / cols_each];
@@ -44,14 +54,14 @@ enum class Int4Order : uint8_t {
   compressed,   // codes [rows, cols / 8], zeros [rows / 8, groups]
 };
 
-/// scales: [groups, rows] in gptq and awq, [rows, groups] in compressed, as floats.
+/// scales: [groups, rows] in gptq and awq, [rows, groups] in compressed.
 struct Int4Matrix {
   Int4Order order = Int4Order::gptq;
   int64_t rows = 0, cols = 0;
   int64_t group = 0;                  // columns a scale; cols for one a row
   const uint32_t* codes = nullptr;
   const uint32_t* zeros = nullptr;    // null: symmetric, every zero point 8
-  const float* scales = nullptr;
+  ScaleArray scales = {};
   int zero_add = 0;                   // to every stored zero point: 1 in GPTQ's first format
   int64_t groups() const { return (cols + group - 1) / group; }
 };

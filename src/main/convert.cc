@@ -13,6 +13,7 @@
 #include "main/progress_bar.h"
 #include "model/convert/type_mix.h"
 #include "model/hub/library.h"
+#include "model/lora/merged.h"
 
 namespace strata {
 namespace {
@@ -20,6 +21,7 @@ namespace {
 struct Options {
   std::string in, out;
   model::ConvertOptions convert;
+  std::vector<std::string> lora = {};
   bool layout = false, no_tokenizer = false;
 };
 
@@ -35,7 +37,9 @@ void write_layout(const Options& o) {
 void run(Options o) {
   if (o.layout) return write_layout(o);
   if (o.out.empty()) fail(Code::invalid_argument, "where to? NAME.gguf, a folder, or --layout");
-  const auto store = model::open_store(model::find_model(o.in));
+  std::vector<model::AdapterChoice> adapters;
+  for (const std::string& text : o.lora) adapters.push_back(model::parse_adapter(text));
+  const auto store = model::merged(model::open_store(model::find_model(o.in)), adapters);
   o.convert.tokenizer = !o.no_tokenizer;
   ProgressBar bar(false);
   o.convert.on_progress = [&](const std::string& tensor, int64_t bytes, int64_t total) {
@@ -43,6 +47,9 @@ void run(Options o) {
   };
   const model::Converted done = model::convert(*store, o.out, o.convert);
   fmt::print("{}: {} tensors, {}\n", o.out, done.tensors, size_text(done.bytes));
+  if (!done.carried.empty())
+    fmt::print("GGUF has no form for this model, so other programs will refuse the file: {}\n",
+               done.carried);
 }
 
 void add(CLI::App& app) {
@@ -55,6 +62,8 @@ void add(CLI::App& app) {
   c->add_option("out,-o,--out", o->out, "NAME.gguf, or a folder that does not exist");
   c->add_option("--type", o->convert.type,
                 "of the matrices (default: as stored): " + model::type_mix_names());
+  c->add_option("--lora", o->lora,
+                "PATH[=SCALE] of an adapter (PEFT folder or GGUF file) to add; may be repeated");
   c->add_flag("--layout", o->layout,
               "weights as they are packed, for the next start to map (default: beside the model)");
   c->add_option("--threads", o->convert.threads, "default: one per physical core");

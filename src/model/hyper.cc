@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "model/carried.h"
 #include "model/format/hf_config.h"
 #include "model/hyper_read.h"
 #include "model/store.h"
@@ -24,16 +25,6 @@ std::vector<float> divisors(const Store& store, std::string_view name) {
 int64_t embedding_rows(const Store& store) {
   const graph::StoredTensor* t = store.find("token_embd.weight");
   return t && t->shape.size() == 2 ? t->shape[0] : 0;
-}
-
-// GGUF files have longrope's factors as tensors.
-void read_longrope(const Store& store, Hyper& h) {
-  h.rope.long_factors = divisors(store, "rope_factors_long.weight");
-  h.rope.short_factors = divisors(store, "rope_factors_short.weight");
-  if (h.rope.long_factors.empty()) return;
-  h.rope.scaling = RopeScaling::longrope;
-  h.rope.factor = static_cast<double>(h.n_context) / h.rope.original_context;
-  h.rope_local = h.rope;
 }
 
 void check_rope(const char* which, const Rope& rope) {
@@ -92,10 +83,15 @@ Hyper read_hyper(const Store& store) {
       if (text.empty())
         fail(Code::not_found, "no config.json beside the weights; it says what model they are of");
       hyper = read_hyper_hf(HfConfig(text, "config.json"));
+    } else if (is_carried(store.metadata())) {
+      const auto text = store.metadata().text(kConfigKey);
+      if (!text) fail(Code::data_loss, "metadata key '{}' is missing", kConfigKey);
+      hyper = read_hyper_hf(HfConfig(*text, std::string(kConfigKey)));
     } else {
       hyper = read_hyper_gguf(store.metadata(), embedding_rows(store),
-                              divisors(store, "rope_freqs.weight"));
-      read_longrope(store, hyper);
+                              {.divisors = divisors(store, "rope_freqs.weight"),
+                               .short_factors = divisors(store, "rope_factors_short.weight"),
+                               .long_factors = divisors(store, "rope_factors_long.weight")});
     }
     check_hyper(hyper);
     return hyper;

@@ -99,6 +99,13 @@ Rope read_rope(const Keys& keys, const Family& family, const Hyper& h) {
   return rope;
 }
 
+void read_longrope(const RopeFactors& factors, Hyper& h) {
+  h.rope.long_factors = factors.long_factors;
+  h.rope.short_factors = factors.short_factors;
+  h.rope.scaling = RopeScaling::longrope;
+  h.rope.factor = static_cast<double>(h.n_context) / h.rope.original_context;
+}
+
 // Scaling stretches the full-attention layers alone where the local ones have a base of their own.
 Rope read_rope_local(const Keys& keys, const Family& family, const Rope& rope) {
   const auto theta = keys.real("rope.freq_base_swa", 1.0001, 1e15);
@@ -163,8 +170,7 @@ void read_factors(const Keys& keys, const Family& family, Hyper& h) {
 
 }  // namespace
 
-Hyper read_hyper_gguf(const Metadata& metadata, int64_t n_vocab_rows,
-                      std::vector<float> freq_divisors) {
+Hyper read_hyper_gguf(const Metadata& metadata, int64_t n_vocab_rows, const RopeFactors& factors) {
   const auto arch = metadata.text("general.architecture");
   if (!arch) fail(Code::data_loss, "metadata key 'general.architecture' is missing");
   const Family* family = find_family(*arch);
@@ -209,7 +215,8 @@ Hyper read_hyper_gguf(const Metadata& metadata, int64_t n_vocab_rows,
   h.parallel = keys.boolean("use_parallel_residual").value_or(family->parallel);
 
   h.rope = read_rope(keys, *family, h);
-  h.rope.freq_divisors = std::move(freq_divisors);
+  h.rope.freq_divisors = factors.divisors;
+  if (!factors.long_factors.empty()) read_longrope(factors, h);
   h.rope_local = read_rope_local(keys, *family, h.rope);
   h.window = read_windows(keys, *family, h.n_layer);
   h.no_rope = read_no_rope(*family, h);

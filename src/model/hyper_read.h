@@ -10,10 +10,14 @@ namespace strata::model {
 class HfConfig;
 class Metadata;
 
-/// `n_vocab_rows`: rows of the embedding, 0 if unknown. `freq_divisors`: rope_freqs.weight or
-/// empty.
-Hyper read_hyper_gguf(const Metadata& metadata, int64_t n_vocab_rows,
-                      std::vector<float> freq_divisors);
+/// Settings of GGUF's rotary embeddings that come as tensors: rope_freqs.weight,
+/// rope_factors_short.weight, rope_factors_long.weight; empty where there is none.
+struct RopeFactors {
+  std::vector<float> divisors = {}, short_factors = {}, long_factors = {};
+};
+
+/// `n_vocab_rows`: rows of the embedding, 0 if unknown.
+Hyper read_hyper_gguf(const Metadata& metadata, int64_t n_vocab_rows, const RopeFactors& rope);
 Hyper read_hyper_hf(const HfConfig& config);
 
 /// What a family's models have whatever their files say.

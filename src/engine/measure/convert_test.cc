@@ -1,5 +1,5 @@
 // Every causal golden through `convert` to GGUF and back to a Hugging Face folder: the logits stay
-// those of the reference. What GGUF cannot express has to be refused, never computed otherwise.
+// those of the reference.
 #include "model/convert/convert.h"
 
 #include <gtest/gtest.h>
@@ -9,7 +9,6 @@
 #include <cmath>
 #include <set>
 
-#include "base/error.h"
 #include "engine/measure/logits.h"
 #include "model/testing/files.h"
 
@@ -54,14 +53,9 @@ void expect_reference(const std::string& path, const std::string& name) {
   }
 }
 
-/// Goldens with settings or tensors that convert has no keys for in GGUF, and says so.
-const std::set<std::string>& refused() {
-  static const std::set<std::string> names{
-      "deepseek_v2", "deepseek_v3", "deepseek_v3-yarn", "falcon-rw",       "falcon_h1",
-      "falcon_h1-factors", "glm4_moe", "gpt_oss",       "granitemoe",      "lfm2",
-      "lfm2-conv",   "mamba",       "mamba-odd",        "mamba2",          "mamba2-groups",
-      "minicpm3",    "minimax_m2",  "mixtral",          "opt-norm-behind", "phi3-longrope",
-      "qwen3_5",     "qwen3_5-heads", "qwen3_next",     "stablelm-qk-norm"};
+/// Goldens with settings that GGUF has no keys for: their files carry config.json instead.
+const std::set<std::string>& carried() {
+  static const std::set<std::string> names{"falcon-rw", "mamba2-groups", "opt-norm-behind"};
   return names;
 }
 
@@ -70,18 +64,12 @@ class Converted : public ::testing::TestWithParam<std::string> {};
 TEST_P(Converted, ComputesTheSame) {
   const TemporaryFolder folder;
   const std::string gguf = folder / "model.gguf", back = folder / "back";
-  try {
-    const auto store = model::open_store(golden(GetParam()));
-    model::convert(*store, gguf, {.type = "f32", .threads = 2});
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), Code::unimplemented) << e.what();
-    EXPECT_TRUE(refused().contains(GetParam())) << e.what();
-    return;
-  }
-  EXPECT_FALSE(refused().contains(GetParam())) << "it is written now: take it off the list";
+  const model::Converted written =
+      model::convert(*model::open_store(golden(GetParam())), gguf, {.type = "f32", .threads = 2});
+  EXPECT_EQ(!written.carried.empty(), carried().contains(GetParam())) << written.carried;
   expect_reference(gguf, GetParam());
   const auto store = model::open_store(gguf);
-  model::convert(*store, back, {.type = "bf16", .threads = 2, .shard_bytes = 200000});
+  model::convert(*store, back, {.type = "bf16", .threads = 2, .shard_bytes = 40000});
   EXPECT_TRUE(fs::exists(back + "/model.safetensors.index.json"));
   expect_reference(back, GetParam());
   const auto original = model::open_store(golden(GetParam())), returned = model::open_store(back);
@@ -94,7 +82,10 @@ TEST_P(Converted, ComputesTheSame) {
     std::vector<float> before(t.elements()), after(t.elements());
     graph::to_f32(t, before.data());
     graph::to_f32(*r, after.data());
-    EXPECT_EQ(before, after) << t.name;
+    // Gains that one file stores less by 1 lose what float32 cannot hold beside the 1.
+    const bool gain = t.name.ends_with("norm.weight");
+    for (size_t j = 0; j < before.size(); ++j)
+      ASSERT_NEAR(before[j], after[j], gain ? 0x1p-23 : 0) << t.name << " " << j;
   }
 }
 

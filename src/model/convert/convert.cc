@@ -64,7 +64,7 @@ Converted write_gguf(const Store& store, const std::string& path, const ConvertO
   }
   out.begin();
   ThreadPool pool({.threads = options.threads});
-  Converted done{.tensors = static_cast<int>(form.tensors.size())};
+  Converted done{.tensors = static_cast<int>(form.tensors.size()), .carried = form.carried};
   for (size_t i = 0; i < form.tensors.size(); ++i) {
     const graph::StoredTensor& t = form.tensors[i];
     stream(t, store, types[i], pool, [&](std::span<const uint8_t> bytes) {

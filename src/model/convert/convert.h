@@ -19,6 +19,8 @@ struct ConvertOptions {
 struct Converted {
   int64_t bytes = 0;  // of tensors written
   int tensors = 0;
+  /// Why GGUF has no form for this model; empty: it has. Such a file is read by this program alone.
+  std::string carried = {};
 };
 
 /// `out` ending in ".gguf": that file. Otherwise a folder in Hugging Face's layout with

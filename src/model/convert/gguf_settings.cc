@@ -1,17 +1,16 @@
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <tuple>
 
 #include "base/error.h"
+#include "model/convert/conventions.h"
 #include "model/convert/gguf_form.h"
 #include "model/family.h"
 #include "model/hyper_read.h"
 
 namespace strata::model {
 namespace {
-
-// Families that GGUF files call by another one's name.
-constexpr std::pair<std::string_view, std::string_view> kWrittenAs[] = {{"mistral", "llama"}};
 
 /// What llama3's rule divides each frequency by. Source: the reference code of Llama 3.1.
 std::vector<float> llama3_divisors(const Rope& rope) {
@@ -31,22 +30,23 @@ std::vector<float> llama3_divisors(const Rope& rope) {
 
 class Writer {
  public:
-  Writer(const Hyper& h, Metadata& out) : h_(h), out_(out), arch_(h.arch) {
-    for (const auto& [family, name] : kWrittenAs)
-      if (h.arch == family) arch_ = name;
-  }
+  Writer(const Hyper& h, Metadata& out)
+      : h_(h),
+        out_(out),
+        family_(*find_family(h.arch)),
+        arch_(gguf_habits(h.arch).written_as),
+        absorbed_(gguf_habits(h.arch).absorbed) {}
 
   void write(int64_t n_vocab) {
     out_.values["general.architecture"] = {std::string(arch_)};
     if (!h_.name.empty()) out_.values["general.name"] = {h_.name};
-    put("block_count", h_.n_layer);
+    put("block_count", h_.n_layer + h_.n_nextn);
+    if (h_.n_nextn > 0) put("nextn_predict_layers", h_.n_nextn);
     put("context_length", h_.n_context);
     put("embedding_length", h_.d_model);
-    put("feed_forward_length", h_.d_ff);
-    put("attention.head_count", h_.n_head);
-    put("attention.head_count_kv", h_.n_head_kv);
-    put("attention.key_length", h_.d_head);
-    put("attention.value_length", h_.d_head_v);
+    put("feed_forward_length", family_.attention ? h_.d_ff : 0);
+    write_heads();
+    if (h_.ssm.kind != StateKind::none) write_state();
     put_real(h_.norm == Norm::layer ? "attention.layer_norm_epsilon"
                                     : "attention.layer_norm_rms_epsilon",
              h_.norm_eps);
@@ -76,12 +76,55 @@ class Writer {
   }
   void put_real(std::string_view tail, double value) { out_.values[key(tail)] = {value}; }
 
+  void write_heads() {
+    put("attention.head_count", family_.attention ? h_.n_head : 0);
+    if (!family_.attention) return;
+    if (h_.ssm.kind == StateKind::convolution) {
+      Value::Ints heads;
+      for (bool convolution : h_.ssm.layers) heads.push_back(convolution ? 0 : h_.n_head_kv);
+      out_.values[key("attention.head_count_kv")] = {std::move(heads)};
+    } else {
+      put("attention.head_count_kv", absorbed_ ? 1 : h_.n_head_kv);
+    }
+    const Latent& l = h_.latent;
+    put("attention.key_length", absorbed_ ? l.rank + l.d_rope : h_.d_head);
+    put("attention.value_length", absorbed_ ? l.rank : h_.d_head_v);
+    if (l.rank == 0) return;
+    put("attention.kv_lora_rank", l.rank);
+    if (!absorbed_) return;
+    put("attention.key_length_mla", h_.d_head);
+    put("attention.value_length_mla", h_.d_head_v);
+  }
+
+  void write_state() {
+    const StateSpace& s = h_.ssm;
+    if (s.kind == StateKind::convolution) return put("shortconv.l_cache", s.d_conv);
+    const bool selective = s.kind == StateKind::selective;
+    put("ssm.conv_kernel", s.d_conv);
+    put("ssm.inner_size", s.d_inner);
+    put("ssm.state_size", s.d_state);
+    put("ssm.time_step_rank", selective ? s.dt_rank : s.n_head);
+    if (selective) out_.values[key("ssm.dt_b_c_rms")] = {false};
+    else put("ssm.group_count", s.n_group);
+    if (s.kind != StateKind::delta) return;
+    Value::Ints recurrent(s.layers.begin(), s.layers.end());
+    recurrent.resize(recurrent.size() + h_.n_nextn);
+    const auto first = std::find(recurrent.begin(), recurrent.end(), 0) - recurrent.begin();
+    put("full_attention_interval", first + 1);
+    out_.values[key("attention.recurrent_layers")] = {std::move(recurrent)};
+  }
+
   void write_rope() {
     const Rope& r = h_.rope;
     put("rope.dimension_count", r.d);
     put_real("rope.freq_base", r.theta);
     if (h_.rope_local.d > 0 && h_.rope_local.theta != r.theta)
       put_real("rope.freq_base_swa", h_.rope_local.theta);
+    if (r.scaling == RopeScaling::longrope) {
+      out_.values[key("rope.scaling.type")] = {std::string("longrope")};
+      put("rope.scaling.original_context_length", r.original_context);
+      put_real("rope.scaling.attn_factor", rope_magnitude(r));
+    }
     if (r.scaling != RopeScaling::linear && r.scaling != RopeScaling::yarn) return;
     const bool yarn = r.scaling == RopeScaling::yarn;
     out_.values[key("rope.scaling.type")] = {std::string(yarn ? "yarn" : "linear")};
@@ -90,6 +133,9 @@ class Writer {
     if (!yarn) return;
     put_real("rope.scaling.yarn_beta_fast", r.beta_fast);
     put_real("rope.scaling.yarn_beta_slow", r.beta_slow);
+    const double stretched = std::sqrt(double{h_.scale()} * std::sqrt(h_.d_head));
+    if (h_.latent.rank > 0 && stretched > 1 && r.factor > 1)
+      return put_real("rope.scaling.yarn_log_multiplier", (stretched - 1) / std::log(r.factor));
     const double standard = r.factor > 1 ? 0.1 * std::log(r.factor) + 1 : 1;
     if (r.attn_factor != 0) put_real("rope.scaling.attn_factor", r.attn_factor / standard);
   }
@@ -111,15 +157,14 @@ class Writer {
   }
 
   void write_factors() {
-    const Family* family = find_family(h_.arch);
-    const double usual = family->scaled_embedding ? std::sqrt(static_cast<float>(h_.d_model)) : 1;
+    const double usual = family_.scaled_embedding ? std::sqrt(static_cast<float>(h_.d_model)) : 1;
     if (h_.embed_scale != usual) put_real("embedding_scale", h_.embed_scale / usual);
     if (h_.residual_scale != 1) put_real("residual_scale", h_.residual_scale);
-    const double logits = family->divides_logits ? 1 / h_.logit_scale : h_.logit_scale;
-    if (logits != family->logit_scale) put_real("logit_scale", logits);
+    const double logits = family_.divides_logits ? 1 / h_.logit_scale : h_.logit_scale;
+    if (family_.divides_logits || logits != family_.logit_scale) put_real("logit_scale", logits);
     if (h_.clip_qkv > 0) put_real("attention.clamp_kqv", h_.clip_qkv);
     if (h_.alibi_bias_max > 0) put_real("attention.max_alibi_bias", h_.alibi_bias_max);
-    if (h_.parallel != family->parallel) out_.values[key("use_parallel_residual")] = {h_.parallel};
+    if (h_.parallel != family_.parallel) out_.values[key("use_parallel_residual")] = {h_.parallel};
   }
 
   void write_windows() {
@@ -129,93 +174,60 @@ class Writer {
 
   const Hyper& h_;
   Metadata& out_;
+  const Family& family_;
   std::string_view arch_;
+  bool absorbed_;
 };
 
-double rounded(double value) { return std::round(value * 1e5); }
+/// Rotary settings that come as tensors.
+RopeFactors rope_factors(const Rope& rope) {
+  if (rope.scaling == RopeScaling::llama3) return {.divisors = llama3_divisors(rope)};
+  return {.divisors = rope.freq_divisors,
+          .short_factors = rope.short_factors,
+          .long_factors = rope.long_factors};
+}
 
-// What both files must agree on. How rows and gains are stored is not part of it.
-void forget_form(Hyper& h, std::string_view arch) {
-  h.arch = arch;
-  h.name.clear();
-  h.norm_offset = 0;
-  h.position_offset = 0;
-  h.qkv_by_group = h.transposed = h.normalised_head = false;
-  h.n_context = 0;  // a stretched model may be said to be as long as it was trained for
-  for (float* x : {&h.embed_scale, &h.residual_scale, &h.logit_scale, &h.norm_eps})
-    *x = static_cast<float>(std::round(double{*x} * 1e9));
-  h.attn_scale = static_cast<float>(rounded(h.scale()));
+/// GGUF says llama3's scaling by what each frequency is divided by.
+Hyper with_divisors(Hyper h) {
   for (Rope* r : {&h.rope, &h.rope_local}) {
-    r->interleaved = false;
-    if (r->scaling == RopeScaling::llama3) {
-      r->freq_divisors = llama3_divisors(*r);
-      r->scaling = RopeScaling::none;
-    }
-    const bool yarn = r->scaling == RopeScaling::yarn;
-    if (!yarn) r->attn_factor = 0;
-    if (r->scaling == RopeScaling::none) r->factor = 1;
-    if (!yarn && r->scaling != RopeScaling::linear) r->original_context = 0;
-    for (double* x : {&r->theta, &r->factor, &r->beta_fast, &r->beta_slow, &r->attn_factor})
-      *x = rounded(*x);
-    r->low_freq_factor = r->high_freq_factor = 0;
+    if (r->scaling != RopeScaling::llama3) continue;
+    r->freq_divisors = llama3_divisors(*r);
+    r->scaling = RopeScaling::none;
   }
+  return h;
 }
 
-// Everything that the two formats have keys for, so that one that got lost is noticed.
-auto shape_of(const Hyper& h) {
-  return std::tie(h.n_layer, h.d_model, h.n_head, h.n_head_kv, h.d_head, h.d_head_v, h.d_ff,
-                  h.n_vocab, h.learned_positions, h.embedding_norm, h.final_norm, h.causal);
-}
-auto arithmetic_of(const Hyper& h) {
-  return std::tie(h.norm, h.norm_eps, h.act, h.window, h.no_rope, h.attn_scale, h.scaled_by_layer,
-                  h.attn_softcap, h.logit_softcap, h.embed_scale, h.residual_scale, h.logit_scale,
-                  h.clip_qkv, h.alibi_bias_max, h.alibi_scaled, h.parallel, h.residual_of_norm,
-                  h.norm_behind);
-}
-auto experts_of(const Hyper& h) {
-  const kernel::Router& r = h.experts;
-  return std::tie(r.scoring, r.n_expert, r.n_used, r.n_group, r.n_group_used, r.group_by_two,
-                  r.normalise, r.sum_min, r.scale, r.jitter, h.expert_clamp, h.expert_alpha,
-                  h.n_nextn, h.latent.rank);
-}
-auto rope_of(const Rope& r) {
-  return std::tie(r.d, r.theta, r.scaling, r.factor, r.beta_fast, r.beta_slow, r.truncate,
-                  r.attn_factor, r.original_context, r.short_factors, r.long_factors,
-                  r.freq_divisors);
+/// Factors that GGUF's weights of the family contain are none of its settings.
+Hyper without_scaled(Hyper h) {
+  if (!gguf_habits(h.arch).weights_scaled) return h;
+  h.multiply = {};
+  h.embed_scale = h.logit_scale = 1;
+  h.attn_scale = 0;
+  return h;
 }
 
 }  // namespace
 
-bool same_model(Hyper a, Hyper b) {
-  forget_form(a, "");
-  forget_form(b, "");
-  return shape_of(a) == shape_of(b) && arithmetic_of(a) == arithmetic_of(b) &&
-         experts_of(a) == experts_of(b) && rope_of(a.rope) == rope_of(b.rope) &&
-         rope_of(a.rope_local) == rope_of(b.rope_local);
-}
-
-GgufSettings gguf_settings(const Hyper& hyper, int64_t n_vocab) {
-  GgufSettings out;
+GgufSettings gguf_settings(const Hyper& whole, int64_t n_vocab) {
+  const Hyper hyper = without_scaled(whole);
+  GgufSettings out{.rope = rope_factors(hyper.rope)};
   Writer writer(hyper, out.metadata);
   writer.write(n_vocab);
-  if (hyper.rope.scaling == RopeScaling::llama3) out.rope_freqs = llama3_divisors(hyper.rope);
-  if (!hyper.rope.freq_divisors.empty()) out.rope_freqs = hyper.rope.freq_divisors;
-
   const auto read = [&] {
     try {
-      return read_hyper_gguf(out.metadata, n_vocab, out.rope_freqs);
+      return read_hyper_gguf(out.metadata, n_vocab, out.rope);
     } catch (const Error& e) {
       fail(Code::unimplemented, "{} models cannot be written as GGUF: {}", hyper.arch, e.what());
     }
   };
   // Keys that only models outside their family's rule need; other programs know few of them.
-  const Hyper got = read();
-  if (rounded(got.scale()) != rounded(hyper.scale())) writer.write_scale();
-  if (got.window != hyper.window) writer.write_pattern();
-  if (!same_model(read(), hyper))
-    fail(Code::unimplemented,
-         "the settings of this {} model have no keys in GGUF: a file would not compute the same",
-         hyper.arch);
+  out.hyper = read();
+  if (!same_scale(out.hyper, hyper)) writer.write_scale();
+  if (out.hyper.window != hyper.window) writer.write_pattern();
+  out.hyper = read();
+  if (const std::string setting = difference(out.hyper, with_divisors(hyper));
+      !setting.empty())
+    fail(Code::unimplemented, "GGUF has no key for the {} of this {} model", setting, hyper.arch);
   return out;
 }
 

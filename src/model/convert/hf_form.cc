@@ -27,7 +27,7 @@ HfForm copy_of(const Store& store) {
     if (std::string text = store.side_file(name); !text.empty())
       form.files[std::string(name)] = std::move(text);
   for (size_t i = 0; i < store.tensors().size(); ++i) {
-    form.tensors.push_back(store.tensors()[i]);
+    form.tensors.push_back(as_in_file(store.tensors()[i], store.file_name(i)));
     form.tensors.back().name = store.file_name(i);
   }
   return form;
@@ -44,38 +44,70 @@ class FromGguf {
     if (config.empty()) config = hf_config_text(gguf_, tied);
     hf_ = read_hyper_hf(HfConfig(config, "config.json"));
     form_.files["config.json"] = std::move(config);
-    read_names();
     if (auto text = m.text(kTokenizerKey)) form_.files["tokenizer.json"] = *text;
     if (auto text = m.text("tokenizer.chat_template")) form_.files["chat_template.jinja"] = *text;
-    for (const StoredTensor& t : store_.tensors())
-      if (t.name != "rope_freqs.weight") add(t);
+    read_names();
+    const Conventions conventions(hf_, gguf_, store_);
+    for (const auto& [ours, file] : names_) {
+      const auto made = tensor(ours, conventions);
+      // A head beside the embedding that it is tied to was left out.
+      if (!made && ours == file) continue;
+      if (!made) fail(Code::data_loss, "{}: has no '{}'", store_.path(), ours);
+      form_.tensors.push_back(as_in_file(*made, file));
+      form_.tensors.back().name = file;
+    }
     return std::move(form_);
   }
 
  private:
-  void add(const StoredTensor& t) {
-    if (t.shape.size() == 3 && t.name.ends_with("_exps.weight") &&
-        names_.contains(name_of_expert(t.name, 0))) {
-      for (int64_t i = 0; i < t.shape[0]; ++i) {
-        form_.tensors.push_back(from_stack(t, i));
-        form_.tensors.back().name = name_of(name_of_expert(t.name, i));
-      }
-      return;
+  /// A tensor of the Hugging Face folder by our name; nothing if it cannot be made of this file's.
+  std::optional<StoredTensor> tensor(const std::string& ours, const Conventions& c) const {
+    std::optional<StoredTensor> made;
+    if (is_carried(store_.metadata())) {
+      if (const StoredTensor* t = store_.find(ours)) made = *t;
+    } else if (const auto parts = parts_of(ours, c); !parts.empty()) {
+      made = whole(ours, parts, c);
+    } else if (const auto place = in_stack(ours); place && !store_.find(ours)) {
+      const StoredTensor* stack = store_.find(place->stack);
+      if (stack && place->number < stack->shape[0]) made = from_stack(*stack, place->number);
+    } else if (const auto pair = alternating_parts(ours); pair && !store_.find(ours)) {
+      const StoredTensor *gate = store_.find(pair->gate), *up = store_.find(pair->up);
+      if (gate && up && gate->shape == up->shape) made = alternating(*gate, *up);
+    } else if (const StoredTensor* t = store_.find(ours)) {
+      const bool turned = hf_.turned_experts && ours.ends_with("ffn_down_exps.weight") &&
+                          names_.contains(alternating_name(ours));
+      made = turned ? transposed(*t) : to_hf(*t, c);
     }
-    StoredTensor out = t;
-    if (hf_.norm_offset != 0 && is_gain(t)) out = with_added(t, -hf_.norm_offset);
-    else if (hf_.transposed && is_layer_matrix(t)) out = transposed(t);
-    else if (hf_.position_offset > 0 && t.name == "position_embd.weight")
-      out = with_zero_rows(t, hf_.position_offset);
-    else if (auto order = row_order(t, hf_, gguf_.rope.interleaved))
-      out = with_rows(t, inverse(*order));
-    out.name = name_of(t.name);
-    form_.tensors.push_back(std::move(out));
+    if (made) made->name = ours;
+    return made;
   }
 
-  // The name that came along, else the usual one.
-  std::string name_of(const std::string& ours) {
-    if (const auto known = names_.find(ours); known != names_.end()) return known->second;
+  static std::string alternating_name(std::string ours) {
+    constexpr std::string_view kDown = "ffn_down_exps";
+    return ours.replace(ours.find(kDown), kDown.size(), "ffn_gate_up_exps");
+  }
+
+  std::optional<StoredTensor> whole(const std::string& ours, const std::vector<Part>& parts,
+                                    const Conventions& c) const {
+    std::vector<StoredTensor> found;
+    std::vector<int64_t> rows;
+    for (const Part& p : parts) {
+      const StoredTensor* t = store_.find(p.name);
+      if (!t) return std::nullopt;
+      found.push_back(p.turned ? transposed(*t) : to_hf(*t, c));
+      if (found.back().shape != p.shape)
+        fail(Code::data_loss, "{}: '{}' has another shape than the settings say", store_.path(),
+             p.name);
+      rows.insert(rows.end(), p.rows.begin(), p.rows.end());
+    }
+    StoredTensor all = with_rows(joined(found), inverse(rows));
+    // Experts stay a stack; heads do not.
+    const int64_t n = parts.front().shape.front();
+    if (alternating_parts(ours)) all.shape = {n, all.shape.front() / n, all.cols()};
+    return all;
+  }
+
+  std::string usual_name(const std::string& ours) const {
     std::string name = hf_file_name(ours, hf_.arch);
     if (name.empty())
       fail(Code::unimplemented, "{}: tensor '{}' has no name in Hugging Face's files of {} models",
@@ -85,7 +117,11 @@ class FromGguf {
 
   void read_names() {
     const Value::Strings* pairs = store_.metadata().strings(kNamesKey);
-    if (!pairs) return;
+    if (!pairs) {
+      for (const StoredTensor& t : store_.tensors())
+        if (!t.name.starts_with("rope_f")) names_.emplace(t.name, usual_name(t.name));
+      return;
+    }
     for (std::string_view pair : *pairs)
       if (const size_t equals = pair.find('='); equals != pair.npos)
         names_.emplace(pair.substr(0, equals), pair.substr(equals + 1));
@@ -93,7 +129,7 @@ class FromGguf {
 
   const Store& store_;
   Hyper gguf_, hf_;
-  std::map<std::string, std::string> names_;  // ours, the file's
+  std::map<std::string, std::string> names_;  // of the folder's tensors: ours, the file's
   HfForm form_;
 };
 

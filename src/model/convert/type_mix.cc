@@ -54,7 +54,8 @@ constexpr std::pair<std::string_view, std::string_view> kUsual[] = {{"q4_k", "q4
 // Small, and read by every token or in float arithmetic alone.
 constexpr std::string_view kKept[] = {"ffn_gate_inp", "position_embd",  "token_types",
                                       "ssm_conv1d",   "shortconv.conv", "ssm_x",
-                                      "ssm_dt",       "rope_freqs"};
+                                      "ssm_dt",       "ssm_a",          "ssm_d",
+                                      "rope_freqs"};
 
 bool in_layers(Layers layers, int layer, int n) {
   switch (layers) {

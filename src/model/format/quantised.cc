@@ -2,19 +2,19 @@
 
 #include <nlohmann/json.hpp>
 
-#include <array>
-#include <cmath>
 #include <cstring>
 #include <map>
 #include <memory>
 
 #include "base/error.h"
 #include "model/format/byte_reader.h"
+#include "model/format/quantised_parts.h"
 
 namespace strata::model {
 namespace {
 
 using graph::StoredTensor;
+using kernel::Int4Order;
 using nlohmann::json;
 
 /// What quantization_config says.
@@ -41,41 +41,6 @@ Settings read_settings(std::string_view text) {
       !q["weight_block_size"].empty() && q["weight_block_size"][0].is_number_integer())
     s.block = q["weight_block_size"][0].get<int64_t>();
   return s;
-}
-
-// 1 sign, 4 or 5 bits of exponent. Source: arXiv:2209.05433.
-float from_f8(uint8_t byte, bool e5m2) {
-  const int mantissa_bits = e5m2 ? 2 : 3, bias = e5m2 ? 15 : 7;
-  const int exponent = (byte & 0x7f) >> mantissa_bits;
-  const int mantissa = byte & ((1 << mantissa_bits) - 1);
-  const float sign = byte & 0x80 ? -1.0f : 1.0f;
-  if (e5m2 ? exponent == 31 : (byte & 0x7f) == 0x7f)
-    return e5m2 && mantissa == 0 ? sign * HUGE_VALF : NAN;
-  if (exponent == 0)
-    return sign * std::ldexp(static_cast<float>(mantissa), 1 - bias - mantissa_bits);
-  return sign * std::ldexp(1.0f + std::ldexp(static_cast<float>(mantissa), -mantissa_bits),
-                           exponent - bias);
-}
-
-/// Codes of a few bits in 32-bit words.
-struct Packed {
-  const uint8_t* words = nullptr;
-  int bits = 4;
-  int per_word() const { return 32 / bits; }
-  uint32_t at(int64_t word, int position) const {
-    uint32_t w;
-    std::memcpy(&w, words + word * 4, 4);
-    return w >> (position * bits) & ((1u << bits) - 1);
-  }
-};
-
-// AWQ's nibbles lie in the order 0 2 4 6 1 3 5 7.
-constexpr int kAwqPlace[] = {0, 4, 1, 5, 2, 6, 3, 7};
-
-std::vector<float> floats(const StoredTensor& t) {
-  std::vector<float> out(t.elements());
-  graph::to_f32(t, out.data());
-  return out;
 }
 
 class Resolver {
@@ -128,9 +93,14 @@ class Resolver {
     return f->tensor;
   }
 
-  FoundTensor result(const std::string& stem, int64_t rows, int64_t cols, MakeRows make) {
-    return made_tensor(stem + ".weight", *find_element("F32"), {rows, cols}, std::move(make),
-                       where_);
+  static FoundTensor result(const std::string& stem, int64_t rows, int64_t cols, RowsOf made) {
+    FoundTensor out;
+    out.tensor = {.name = stem + ".weight",
+                  .type = made.type,
+                  .shape = {rows, cols},
+                  .bytes = kernel::row_bytes(made.type, cols) * static_cast<size_t>(rows),
+                  .make = std::move(made.make)};
+    return out;
   }
 
   FoundTensor gptq_or_awq(const std::string& stem) {
@@ -149,35 +119,30 @@ class Resolver {
     if (width != rows || zeros.shape[0] != groups || zeros.shape[1] * per != rows || groups == 0 ||
         cols % groups != 0)
       corrupt(stem, "qweight, qzeros and scales do not fit together");
-    auto group_of = std::make_shared<std::vector<int32_t>>(cols);
-    for (int64_t c = 0; c < cols; ++c) (*group_of)[c] = static_cast<int32_t>(c / (cols / groups));
-    if (!awq && find(stem + ".g_idx")) read_group_index(stem, groups, *group_of);
-    const Packed q{codes.data, bits}, z{zeros.data, bits};
-    const int add = awq ? 0 : settings_.zero_add;
-    return result(stem, rows, cols, [=](int64_t begin, int64_t end, uint8_t* out) {
-      const std::vector<float> scale = floats(scales);
-      auto* to = reinterpret_cast<float*>(out);
-      for (int64_t r = begin; r < end; ++r) {
-        const int place = static_cast<int>(r % per);
-        for (int64_t c = 0; c < cols; ++c, ++to) {
-          const int64_t g = (*group_of)[c];
-          const uint32_t zero = z.at(g * (rows / per) + r / per, awq ? kAwqPlace[place] : place);
-          const uint32_t code = awq ? q.at(c * (rows / per) + r / per, kAwqPlace[place])
-                                    : q.at(c / per * rows + r, static_cast<int>(c % per));
-          *to = scale[g * rows + r] *
-                static_cast<float>(static_cast<int>(code) - static_cast<int>(zero) - add);
-        }
-      }
-    });
+    CodeMatrix m{.order = awq ? Int4Order::awq : Int4Order::gptq,
+                 .bits = bits,
+                 .rows = rows,
+                 .cols = cols,
+                 .groups = groups,
+                 .codes = codes.data,
+                 .zeros = zeros.data,
+                 .zero_add = awq ? 0 : settings_.zero_add,
+                 .scales = PartScales(scales)};
+    if (!awq && find(stem + ".g_idx")) m.group_of = group_index(stem, cols, groups);
+    return result(stem, rows, cols, rows_of_codes(std::move(m)));
   }
 
-  void read_group_index(const std::string& stem, int64_t groups, std::vector<int32_t>& out) {
+  /// Null where columns lie group by group.
+  std::shared_ptr<const std::vector<int32_t>> group_index(const std::string& stem, int64_t cols,
+                                                          int64_t groups) {
     const StoredTensor& index = part(stem, ".g_idx", "I32");
-    if (index.elements() != static_cast<int64_t>(out.size()))
-      corrupt(stem, "g_idx has {} entries for {} columns", index.elements(), out.size());
-    std::memcpy(out.data(), index.data, out.size() * sizeof(int32_t));
-    for (int32_t g : out)
+    if (index.elements() != cols)
+      corrupt(stem, "g_idx has {} entries for {} columns", index.elements(), cols);
+    auto out = std::make_shared<std::vector<int32_t>>(cols);
+    std::memcpy(out->data(), index.data, out->size() * sizeof(int32_t));
+    for (int32_t g : *out)
       if (g < 0 || g >= groups) corrupt(stem, "g_idx names group {} of {}", g, groups);
+    return kernel::columns_in_order(*out, cols / groups) ? nullptr : out;
   }
 
   // Codes [rows, cols / 8] with an offset of half their range; zero points packed down the rows.
@@ -196,31 +161,23 @@ class Resolver {
     if (bits == 0 || codes.shape[0] != rows || scales.shape[0] != rows || groups == 0 ||
         cols % groups != 0)
       corrupt(stem, "weight_packed, weight_scale and weight_shape do not fit together");
-    const Packed q{codes.data, bits};
-    Packed z{nullptr, bits};
+    CodeMatrix m{.order = Int4Order::compressed,
+                 .bits = bits,
+                 .rows = rows,
+                 .cols = cols,
+                 .groups = groups,
+                 .codes = codes.data,
+                 .scales = PartScales(scales)};
     if (by_name_.contains(stem + ".weight_zero_point")) {
       const StoredTensor& zeros = part(stem, ".weight_zero_point", "I32");
+      const int per = 32 / bits;
       if (zeros.shape.size() != 2 || zeros.shape[1] != groups ||
-          zeros.shape[0] != (rows + z.per_word() - 1) / z.per_word())
+          zeros.shape[0] != (rows + per - 1) / per)
         corrupt(stem, "weight_zero_point does not fit");
-      z.words = zeros.data;
+      m.zeros = zeros.data;
     }
     find(stem + ".weight_g_idx");
-    const int half = 1 << (bits - 1), per = q.per_word();
-    const int64_t words = codes.shape[1];
-    return result(stem, rows, cols, [=](int64_t begin, int64_t end, uint8_t* out) {
-      const std::vector<float> scale = floats(scales);
-      auto* to = reinterpret_cast<float*>(out);
-      for (int64_t r = begin; r < end; ++r)
-        for (int64_t c = 0; c < cols; ++c, ++to) {
-          const int64_t g = c / (cols / groups);
-          const int zero =
-              z.words ? static_cast<int>(z.at(r / per * groups + g, static_cast<int>(r % per)))
-                      : half;
-          const int code = static_cast<int>(q.at(r * words + c / per, static_cast<int>(c % per)));
-          *to = scale[r * groups + g] * static_cast<float>(code - zero);
-        }
-    });
+    return result(stem, rows, cols, rows_of_codes(std::move(m)));
   }
 
   /// The scales of a matrix of bytes.
@@ -254,18 +211,17 @@ class Resolver {
     used_.emplace(scale_tensor->tensor.name, true);
     for (const char* end : {".weight_zero_point", ".input_scale", ".weight_shape"})
       find(name + end);
-    const bool integer = f.element() == "I8", e5m2 = f.element() == "F8_E5M2";
-    std::array<float, 256> values;
-    for (int b = 0; b < 256; ++b)
-      values[b] = integer ? static_cast<float>(static_cast<int8_t>(b))
-                          : from_f8(static_cast<uint8_t>(b), e5m2);
-    return result(name, rows, cols, [=](int64_t begin, int64_t end, uint8_t* out) {
-      const std::vector<float> scale = floats(scales);
-      auto* to = reinterpret_cast<float*>(out);
-      for (int64_t r = begin; r < end; ++r)
-        for (int64_t c = 0; c < cols; ++c, ++to)
-          *to = values[w.data[r * cols + c]] * scale[r / each_row * across + c / each_col];
-    });
+    const std::string_view element = f.element();
+    return result(name, rows, cols,
+                  rows_of_bytes({.type = element == "I8"        ? kernel::Type::i8
+                                         : element == "F8_E4M3" ? kernel::Type::f8_e4m3
+                                                                : kernel::Type::f8_e5m2,
+                                 .cols = cols,
+                                 .bytes = w.data,
+                                 .scales = PartScales(scales),
+                                 .rows_each = each_row,
+                                 .cols_each = each_col,
+                                 .across = across}));
   }
 
   std::vector<FoundTensor>& tensors_;

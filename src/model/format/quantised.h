@@ -9,7 +9,7 @@
 
 namespace strata::model {
 
-/// Puts "NAME.weight" in the place of its parts, its values exact in F32:
+/// Puts "NAME.weight" in the place of its parts, its values exact (types: quantised_parts.h):
 ///   NAME.qweight, .qzeros, .scales[, .g_idx]                   GPTQ (2, 4, 8 bits), AWQ (4)
 ///   NAME.weight_packed, .weight_scale[, .weight_zero_point]    compressed-tensors, 4 and 8 bits
 ///   NAME.weight of I8 or F8 with .weight_scale                 a scale a tensor, row or group
