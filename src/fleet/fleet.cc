@@ -293,7 +293,8 @@ struct Fleet::Impl : std::enable_shared_from_this<Impl> {
       lock.unlock();
       const double start = now_s();
       model = std::make_unique<Model>(
-          entry->spec.name(), opened->load([&](double part) { entry->progress = part; }));
+          entry->spec.name(), opened->load([&](double part) { entry->progress = part; }),
+          entry->spec.dialect);
       log::info("{} is loaded after {:.2f} s, {} MiB", entry->spec.name(), now_s() - start,
                 bytes >> 20);
     } catch (const Error& e) {

@@ -14,9 +14,11 @@ std::unique_ptr<Backend> checked(std::unique_ptr<Backend> backend) {
 
 }  // namespace
 
-Model::Model(std::string name, std::unique_ptr<Backend> given)
+Model::Model(std::string name, std::unique_ptr<Backend> given, const DialectNames& names)
     : backend(checked(std::move(given))),
       card(backend->info(), std::move(name)),
-      token_sets(*backend->tokenizer()) {}
+      dialect(names, backend->chat_template(), *backend->tokenizer()),
+      token_sets(*backend->tokenizer()),
+      grammars(*backend->tokenizer()) {}
 
 }  // namespace strata::fleet

@@ -4,17 +4,21 @@
 
 #include "fleet/backend.h"
 #include "fleet/model_card.h"
+#include "fleet/model_dialect.h"
 #include "fleet/token_sets.h"
+#include "grammar/compiler.h"
 
 namespace strata::fleet {
 
 struct Model {
   /// Errors: invalid_argument for a backend without a tokenizer.
-  Model(std::string name, std::unique_ptr<Backend> backend);
+  Model(std::string name, std::unique_ptr<Backend> backend, const DialectNames& names = {});
 
   const std::unique_ptr<Backend> backend;
   const ModelCard card;
+  const ModelDialect dialect;
   TokenSets token_sets;
+  grammar::Compiler grammars;
 
   const model::Tokenizer& tokenizer() const { return *backend->tokenizer(); }
 };

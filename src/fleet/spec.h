@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "fleet/model_dialect.h"
 
 namespace strata::fleet {
 
@@ -20,6 +21,7 @@ struct ModelSpec {
   bool pinned = false;                      // loaded at start, never unloaded to make room
   std::optional<double> keep_alive_s = {};  // stays this long unused; negative: for ever
   engine::EngineOptions engine = {};
+  DialectNames dialect = {};
 
   const std::string& name() const { return names.front(); }
 };

@@ -76,6 +76,7 @@ void pin(std::vector<fleet::ModelSpec>& specs, const std::string& name) {
 void complete(fleet::ModelSpec& spec, const ServingOptions& o) {
   spec.task = o.task;
   spec.engine = o.engine;
+  spec.dialect = o.dialect;
 }
 
 /// Several models share the memory, so that none may take all of it for its cache.
@@ -117,6 +118,7 @@ std::vector<fleet::ModelSpec> make_specs(const ServingOptions& o) {
 
 std::unique_ptr<fleet::Fleet> make_fleet(const ServingOptions& given) {
   const ServingOptions o = shared(given);
+  fleet::check_names(o.dialect);
   fleet::FleetOptions options = o.fleet;
   if (uses_library(o))
     options.discover = [o] {

@@ -46,6 +46,13 @@ void add(CLI::App& app) {
                 "seconds that an unused model stays loaded, negative: for ever")
       ->capture_default_str();
   c->add_option("--cors-origin", a.cors_origins, "origins allowed in browsers, * for any");
+  c->add_option("--tool-call-parser", o->dialect.tool_calls,
+                "how the model writes tool calls: auto (by its chat template) or a name of vLLM's")
+      ->capture_default_str();
+  c->add_option("--reasoning-parser", o->dialect.reasoning,
+                "how it marks reasoning: auto, none or a name of vLLM's")
+      ->capture_default_str();
+  c->add_flag("--enable-auto-tool-choice", "accepted: tools may always be called");
   add_machine_options(*c, e);
   c->add_option("--max-model-len", e.max_model_len, "context, tokens (default: the model's)")
       ->check(CLI::NonNegativeNumber);

@@ -35,6 +35,7 @@ struct ServingOptions {
   fleet::FleetOptions fleet = {};    // memory_bytes 0: nine tenths of what is free
   engine::EngineOptions engine = {};
   std::vector<std::string> api_keys = {};   // of administrators without limits
+  fleet::DialectNames dialect = {};  // of all models
   serve::AppOptions app = {};
   int block_size = kernel::kKvBlock; // the only one there is
   double shutdown_timeout_s = 60;    // running requests may finish for this long

@@ -12,6 +12,10 @@ void check_modalities(R&, const Json& v) {
                 "unsupported_value");
 }
 
+void set_budget(R& r, const Json& v) {
+  if (v.get<int>() >= 0) r.thinking_budget = v.get<int>();   // -1: any number
+}
+
 #define STRATA_SET(statement) [](R& r, const Json& v) { statement; }
 const Field<R> fields[] = {
     {"max_tokens", integer(1), STRATA_SET(r.max_tokens = v.get<int>())},
@@ -22,7 +26,11 @@ const Field<R> fields[] = {
      STRATA_SET(r.top_logprobs = v.get<int>())},
     {"tool_choice", any(), STRATA_SET(r.tool_choice = v)},
     {"modalities", array(0, 8), check_modalities},
-    {"parallel_tool_calls", boolean(), nullptr},
+    {"parallel_tool_calls", boolean(), STRATA_SET(r.parallel_tool_calls = v.get<bool>())},
+    {"include_reasoning", boolean(), STRATA_SET(r.include_reasoning = v.get<bool>())},
+    {"thinking_budget", integer(-1), set_budget},
+    {"thinking_token_budget", integer(-1), set_budget},
+    {"reasoning_budget", integer(-1), set_budget},
     {"store", boolean(), nullptr},
     {"prompt_cache_key", string(), nullptr},
     {"prompt_cache_retention", string(), nullptr},
@@ -36,22 +44,6 @@ const Field<R> fields[] = {
     {"echo", refused("use /v1/completions"), nullptr},
 };
 #undef STRATA_SET
-
-void complete_tool_choice(R& r) {
-  const Json& choice = r.tool_choice;
-  if (choice.is_null()) return;
-  if (!choice.is_string() && !choice.is_object())
-    bad_field("tool_choice", "'tool_choice' must be a string or an object", "invalid_type");
-  if (choice == "none") {
-    r.conversation.tools = nullptr;   // what the model does not see it does not call
-    return;
-  }
-  if (r.conversation.tools.empty())
-    bad_field("tool_choice", "'tool_choice' needs 'tools'", "invalid_value");
-  if (choice != "auto")
-    bad_field("tool_choice", "'tool_choice' may be \"auto\" or \"none\": forcing a call is not "
-              "supported yet", "unsupported_value");
-}
 
 }  // namespace
 
@@ -76,6 +68,7 @@ ChatRequest parse_chat_request(const Json& body, const fleet::ModelCard& card,
       .with(std::span<const Field<R>>(fields), r)
       .with(conversation_fields(), r.conversation)
       .with<GenerationRequest>(generation_fields(), r)
+      .with(structure_fields(), r.format)
       .read(body);
   if (r.max_completion_tokens) {
     if (r.max_tokens && *r.max_tokens != *r.max_completion_tokens)
@@ -85,7 +78,7 @@ ChatRequest parse_chat_request(const Json& body, const fleet::ModelCard& card,
   }
   complete_generation(r, card, defaults, -1);
   complete_conversation(r.conversation);
-  complete_tool_choice(r);
+  r.tool_use = read_tool_use(r.conversation.tools, r.tool_choice, r.parallel_tool_calls);
   if (r.top_logprobs && !r.logprobs)
     bad_field("top_logprobs", "'top_logprobs' needs 'logprobs' to be true", "invalid_value");
   if (r.logprobs) r.sampling.logprobs = r.top_logprobs.value_or(0);

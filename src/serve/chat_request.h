@@ -6,6 +6,7 @@
 
 #include "fleet/model.h"
 #include "serve/generation_request.h"
+#include "serve/tools.h"
 
 namespace strata::serve {
 
@@ -34,6 +35,9 @@ struct ChatRequest : GenerationRequest {
   bool logprobs = false;
   std::optional<int> top_logprobs, max_completion_tokens;
   Json tool_choice;
+  bool parallel_tool_calls = true, include_reasoning = true;
+  ToolUse tool_use;                      // of the fields above and the conversation's tools
+  std::optional<int> thinking_budget;    // tokens of reasoning
 };
 
 Json chat_schema();

@@ -40,6 +40,7 @@ CompletionRequest parse_completion_request(const Json& body, const fleet::ModelC
   FieldReader()
       .with(std::span<const Field<R>>(fields), r)
       .with<GenerationRequest>(generation_fields(), r)
+      .with(structure_fields(), r.format)
       .read(body);
   complete_generation(r, card, defaults, default_max_tokens);
   if (r.prompts.empty()) bad_field("prompt", "'prompt' is required", "missing_parameter");

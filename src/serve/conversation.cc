@@ -115,6 +115,10 @@ void complete_message(Json& message, const std::string& path) {
               fmt::format("'{}.role' must be one of {}, not {}", path, fmt::join(roles, ", "),
                           json_string(role.substr(0, 40))),
               "invalid_value");
+  // The two names that clients give it; templates know the longer one.
+  if (const Json* reasoning = member(message, "reasoning");
+      reasoning && !member(message, "reasoning_content"))
+    message["reasoning_content"] = *reasoning;
   if (role == "assistant" && member(message, "tool_calls"))
     open_arguments(message["tool_calls"], path + ".tool_calls");
   const Json* content = member(message, "content");

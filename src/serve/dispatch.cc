@@ -14,6 +14,15 @@ void refuse(Service& service, net::Exchange& exchange, const Error& error) {
   reply_error(exchange, error);
 }
 
+/// What compiles a grammar or is long would hold the other connections of an I/O thread up.
+bool takes_long(const std::string& body) {
+  if (body.size() > inline_body_bytes) return true;
+  for (const char* field : {"\"response_format\"", "\"structured_outputs\"", "\"guided_",
+                            "\"grammar\"", "\"json_schema\"", "\"tools\""})
+    if (body.find(field) != body.npos) return true;
+  return false;
+}
+
 /// What work throws becomes the reply.
 template <class Work>
 void guarded(Service& service, const std::shared_ptr<net::Exchange>& exchange, Work&& work) {
@@ -33,8 +42,7 @@ void guarded(Service& service, const std::shared_ptr<net::Exchange>& exchange, W
 void schedule(Service& service, const std::shared_ptr<net::Exchange>& exchange, bool is_io_thread,
               std::function<void()> job) {
   guarded(service, exchange, [&] {
-    const bool is_long = exchange->request().body.size() > inline_body_bytes;
-    if (is_long) service.workers.post(std::move(job));
+    if (takes_long(exchange->request().body)) service.workers.post(std::move(job));
     else if (is_io_thread) job();
     else service.server.post(std::move(job));
   });

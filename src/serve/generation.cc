@@ -21,7 +21,8 @@ Generation::Generation(const Call& call, const GenerationRequest& request,
     for (int i = 0; i < request_.n; ++i)
       choices_.push_back({static_cast<int>(choices_.size()),
                           engine::TextStream(model_->tokenizer(), request_.stop,
-                                             request_.skip_special, request_.include_stop),
+                                             request_.skip_special, request_.include_stop,
+                                             request_.kept_special),
                           {}, {}, {}, 0, false, {}, {}, 0});
     prompts_.push_back({std::move(p), std::move(echo), {}, 0});
   }
@@ -76,6 +77,7 @@ void Generation::submit(Service& service) {
       request.cache_salt = request_.cache_salt;
       request.deadline_s = request_.deadline_s;
       request.prompt_logprobs = request_.prompt_logprobs;
+      request.constraint = request_.constraint;
       if (prompts_[p].echo)
         request.prompt_logprobs = std::max(request.prompt_logprobs, request_.sampling.logprobs);
       const uint64_t id = model_->backend->submit(

@@ -15,8 +15,6 @@ constexpr size_t max_stop_strings = 16, max_stop_bytes = 1024;
 constexpr size_t max_stop_tokens = 1024, max_bad_words = 256, max_breakers = 64;
 constexpr float smallest_top_p = 1e-6f;   // top_p = 0 asks for the best token alone
 
-constexpr std::string_view no_structure = "structured output is not supported yet";
-
 std::string short_text(const std::string& name, const Json& v) {
   check(string(), name, v);
   const auto& text = v.get_ref<const std::string&>();
@@ -69,19 +67,6 @@ void set_seed(R& r, const Json& v) {
               "invalid_type");
   r.sampling.seed = v.is_number_unsigned() ? v.get<uint64_t>()
                                            : static_cast<uint64_t>(v.get<int64_t>());
-}
-
-void set_response_format(R&, const Json& v) {
-  const auto type = v.find("type");
-  if (type == v.end())
-    bad_field("response_format.type", "'response_format.type' is required", "missing_parameter");
-  check(string(), "response_format.type", *type);
-  const auto& name = type->get_ref<const std::string&>();
-  if (name != "text")
-    bad_field("response_format.type",
-              fmt::format("response_format {} is not supported yet: use \"text\"",
-                          json_string(name.substr(0, 40))),
-              "unsupported_value");
 }
 
 void set_stream_options(R& r, const Json& v) {
@@ -145,7 +130,6 @@ const Field<R> fields[] = {
     // The answer's form.
     {"stream", boolean(), STRATA_SET(r.stream = v.get<bool>())},
     {"stream_options", object(), set_stream_options},
-    {"response_format", object(), set_response_format},
     {"prompt_logprobs", integer(-1, engine::kLogprobsMax),
      STRATA_SET(r.prompt_logprobs = v.get<int>())},
     // For the client's own books.
@@ -154,13 +138,6 @@ const Field<R> fields[] = {
     {"request_id", string(), nullptr},
     {"service_tier", string(), nullptr},
     // Would change the answer: never ignored.
-    {"guided_json", refused(no_structure), nullptr},
-    {"guided_regex", refused(no_structure), nullptr},
-    {"guided_choice", refused(no_structure), nullptr},
-    {"guided_grammar", refused(no_structure), nullptr},
-    {"structured_outputs", refused(no_structure), nullptr},
-    {"grammar", refused(no_structure), nullptr},
-    {"json_schema", refused(no_structure), nullptr},
     {"use_beam_search", refused("sample with n and choose the best yourself"), nullptr},
     {"logits_processors", refused("use logit_bias"), nullptr},
     {"truncate_prompt_tokens", refused("shorten the prompt; /tokenize counts"), nullptr},

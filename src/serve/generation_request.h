@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "engine/constraint.h"
 #include "engine/request.h"
 #include "fleet/model_card.h"
 #include "serve/field.h"
+#include "serve/structured.h"
 
 namespace strata::serve {
 
@@ -33,6 +35,9 @@ struct GenerationRequest {
   bool stream = false, has_stream_options = false;
   bool include_usage = false, continuous_usage = false;
   std::optional<int> max_tokens;
+  StructureFields format;
+  std::vector<engine::Token> kept_special;   // control tokens that show, whatever skip_special says
+  std::shared_ptr<const engine::Constraint> constraint;   // made of it by the endpoint
 };
 
 /// What the server's operator set for requests that say nothing.

@@ -33,7 +33,7 @@ WRONG = [
     ),
     (
         "/v1/chat/completions",
-        {**CHAT, "response_format": {"type": "json_object"}},
+        {**CHAT, "response_format": {"type": "yaml"}},
         400,
         "response_format.type",
         "unsupported_value",

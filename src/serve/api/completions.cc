@@ -1,6 +1,7 @@
 // POST /v1/completions
 #include "serve/answer_json.h"
 #include "serve/completion_request.h"
+#include "serve/constrain.h"
 #include "serve/generation.h"
 
 namespace strata::serve {
@@ -93,8 +94,9 @@ Prompt make_prompt(const PromptInput& input, const CompletionRequest& request,
 }
 
 void complete(Call& call) {
-  const CompletionRequest request =
+  CompletionRequest request =
       parse_completion_request(call.body, call.card(), call.service.defaults());
+  request.constraint = make_constraint(*call.model, request.format);
   std::vector<Prompt> prompts;
   for (const PromptInput& input : request.prompts)
     prompts.push_back(make_prompt(input, request, call.model->tokenizer(), prompts.size()));
