@@ -52,7 +52,8 @@ void add(CLI::App& app) {
   c->add_option("--reasoning-parser", o->dialect.reasoning,
                 "how it marks reasoning: auto, none or a name of vLLM's")
       ->capture_default_str();
-  c->add_flag("--enable-auto-tool-choice", "accepted: tools may always be called");
+  c->add_flag_callback("--enable-auto-tool-choice", [] {},
+                       "accepted, as vLLM has it: tools may always be called");
   add_machine_options(*c, e);
   c->add_option("--max-model-len", e.max_model_len, "context, tokens (default: the model's)")
       ->check(CLI::NonNegativeNumber);

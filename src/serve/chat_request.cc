@@ -79,6 +79,7 @@ ChatRequest parse_chat_request(const Json& body, const fleet::ModelCard& card,
   complete_generation(r, card, defaults, -1);
   complete_conversation(r.conversation);
   r.tool_use = read_tool_use(r.conversation.tools, r.tool_choice, r.parallel_tool_calls);
+  if (r.tool_choice == "none") r.conversation.tools = nullptr;   // not shown to the model
   if (r.top_logprobs && !r.logprobs)
     bad_field("top_logprobs", "'top_logprobs' needs 'logprobs' to be true", "invalid_value");
   if (r.logprobs) r.sampling.logprobs = r.top_logprobs.value_or(0);

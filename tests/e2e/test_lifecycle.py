@@ -173,7 +173,8 @@ def test_cross_origin(server):
 
 def test_pages_and_versions(server):
     page = httpx.get(server.url)
-    assert "/v1/chat/completions" in page.text
+    assert '<div id="app">' in page.text
+    assert "/v1/chat/completions" in httpx.get(f"{server.url}/endpoints").text
     assert page.headers["content-type"].startswith("text/html")
     assert httpx.get(f"{server.url}/version").json()["version"]
     assert httpx.head(f"{server.url}/health").status_code == 200

@@ -7,7 +7,6 @@ import pytest
 from conftest import MODELS, Server, few, openai_client
 
 SMALL = MODELS / "Qwen2.5-Coder-0.5B-Instruct.Q4_K_M.gguf"
-LARGER = MODELS / "Qwen2.5-Coder-1.5B-Instruct.Q4_K_M.gguf"
 
 WEATHER = {
     "type": "object",
@@ -193,15 +192,6 @@ def test_tool_loop(server, stream):
     calls, text = tool_loop(openai_client(server), stream, tool_choice=choice)
     assert calls[0]["name"] == "add_numbers"
     assert text
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.skipif(not LARGER.exists(), reason="the larger model is not fetched by default")
-def test_tool_loop_of_the_larger_model(start_server, stream):
-    larger = start_server(model=LARGER)
-    calls, text = tool_loop(openai_client(larger), stream, tool_choice="auto")
-    assert json.loads(calls[0]["arguments"]) == {"a": 17, "b": 25}
-    assert "42" in text
 
 
 def test_a_model_that_knows_no_tools(plain_server):
