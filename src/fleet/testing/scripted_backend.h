@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -88,7 +89,9 @@ class ScriptedBackend : public Backend {
     std::lock_guard lock(mutex_);
     return seen_;
   }
-  std::atomic<int> n_cancelled = 0, n_finished = 0;
+  std::atomic<int> n_finished = 0;
+  // Outlives the backend, which a server's end destroys.
+  const std::shared_ptr<std::atomic<int>> n_cancelled = std::make_shared<std::atomic<int>>(0);
   void release() {
     std::lock_guard lock(mutex_);
     hold = false;
@@ -136,7 +139,7 @@ class ScriptedBackend : public Backend {
     for (Running& r : running_)
       if (r.id == id) {
         r.cancelled = true;
-        ++n_cancelled;
+        ++*n_cancelled;
       }
     changed_.notify_all();
   }
