@@ -2,14 +2,11 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <random>
-#include <sstream>
 
 #include "dialect/parser.h"
 #include "dialect/text.h"
+#include "model/testing/files.h"
 
 #ifndef STRATA_TEST_SHORT
 #define STRATA_TEST_SHORT 0
@@ -19,24 +16,9 @@ namespace strata::dialect {
 namespace {
 
 using Json = nlohmann::json;
-
-std::filesystem::path source_root() {
-  const char* root = std::getenv("STRATA_SOURCE");
-  return root ? root : ".";
-}
-
-std::filesystem::path templates() {
-  const char* models = std::getenv("STRATA_TEST_MODELS");
-  return (models ? std::filesystem::path(models) : source_root() / "build/models") / "templates";
-}
-
-std::string read(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  EXPECT_TRUE(in) << path << " is missing";
-  std::stringstream all;
-  all << in.rdbuf();
-  return all.str();
-}
+using model::testing::golden;
+using model::testing::read_text;
+using model::testing::real_model;
 
 /// What the samples' tools declare.
 ToolTypes sample_types() {
@@ -257,12 +239,12 @@ TEST(Dialect, WrittenSamplesSplitAnywhere) {
 }
 
 TEST(Dialect, TemplatesAreRecognisedAndTheirCallsRead) {
-  const Json samples = Json::parse(read(source_root() / "tests/golden/dialect/samples.json"));
+  const Json samples = Json::parse(read_text(golden("dialect/samples.json")));
   ASSERT_GT(samples.size(), 100u);
   for (const Json& sample : samples) {
     const std::string file = sample["template"],
                       where = file + " " + sample["case"].get<std::string>();
-    const Form* form = detect_form(read(templates() / file));
+    const Form* form = detect_form(read_text(real_model("templates/" + file)));
     ASSERT_TRUE(form) << where;
     ParserOptions options{.form = form, .reasoning = nullptr, .types = sample_types()};
     const std::string text = sample["text"];

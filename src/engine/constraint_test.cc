@@ -65,17 +65,22 @@ struct Result {
   int n_scored = 0;
 };
 
+CoreOptions options_for(const FakeExecutor& executor, int max_num_seqs) {
+  CoreOptions options;
+  options.scheduler.n_block = executor.n_block();
+  options.scheduler.max_num_batched_tokens = executor.max_tokens();
+  options.scheduler.max_logits = executor.max_logits();
+  options.scheduler.max_num_seqs = max_num_seqs;
+  return options;
+}
+
 Result run(const Setting& setting, float temperature, int max_tokens = 200) {
   FakeExecutor executor({.n_vocab = kVocab,
                          .n_block = setting.n_block,
                          .max_tokens = setting.max_tokens,
                          .max_logits = setting.max_logits,
                          .threads = 2});
-  CoreOptions options;
-  options.scheduler.n_block = executor.n_block();
-  options.scheduler.max_num_batched_tokens = executor.max_tokens();
-  options.scheduler.max_logits = executor.max_logits();
-  options.scheduler.max_num_seqs = 8;
+  CoreOptions options = options_for(executor, 8);
   options.speculation = setting.speculation;
   options.num_speculative_tokens = 6;
   options.multi_step = 4;
@@ -182,12 +187,7 @@ class DeadEnd : public Classes {
 
 TEST(Constraint, AnErrorEndsTheSequenceWithItsReason) {
   FakeExecutor executor({.n_vocab = kVocab});
-  CoreOptions options;
-  options.scheduler.n_block = executor.n_block();
-  options.scheduler.max_num_batched_tokens = executor.max_tokens();
-  options.scheduler.max_logits = executor.max_logits();
-  options.scheduler.max_num_seqs = 4;
-  Core core(executor, options);
+  Core core(executor, options_for(executor, 4));
   Request r;
   r.prompt = {1, 2, 3};
   r.constraint = std::make_shared<DeadEnd>();
@@ -209,12 +209,7 @@ TEST(Constraint, AnErrorEndsTheSequenceWithItsReason) {
 /// The constraint goes before rules that ban all it allows.
 TEST(Constraint, WinsOverRules) {
   FakeExecutor executor({.n_vocab = kVocab});
-  CoreOptions options;
-  options.scheduler.n_block = executor.n_block();
-  options.scheduler.max_num_batched_tokens = executor.max_tokens();
-  options.scheduler.max_logits = executor.max_logits();
-  options.scheduler.max_num_seqs = 4;
-  Core core(executor, options);
+  Core core(executor, options_for(executor, 4));
   Request r;
   r.prompt = {1, 2, 3};
   r.sampling.allowed_tokens = {1};  // position 0 takes 0, 5, 10 ...

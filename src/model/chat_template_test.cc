@@ -3,34 +3,20 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "model/testing/files.h"
 
 namespace strata::model {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using testing::golden;
+using testing::read_text;
+using testing::real_model;
 constexpr const char* kNow = "2026-01-02T03:04:05";
-
-std::string read(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  EXPECT_TRUE(in) << "cannot read " << path;
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::filesystem::path source_root() {
-  const char* root = std::getenv("STRATA_SOURCE");
-  return root ? root : ".";
-}
-
-std::filesystem::path templates() {
-  const char* models = std::getenv("STRATA_TEST_MODELS");
-  return (models ? std::filesystem::path(models) : source_root() / "build/models") / "templates";
-}
 
 struct Outcome {
   std::string text;
@@ -46,15 +32,16 @@ Outcome render(const std::string& source, const Json& context) {
 }
 
 TEST(ChatTemplate, PublishedTemplatesRenderAsInPython) {
-  ASSERT_TRUE(std::filesystem::exists(templates()))
-      << templates() << " is missing: tools/fetch_models " << templates().parent_path()
+  const std::filesystem::path folder = real_model("templates");
+  ASSERT_TRUE(std::filesystem::exists(folder))
+      << folder << " is missing: tools/fetch_models " << folder.parent_path()
       << " templates";
-  const Json cases = Json::parse(read(source_root() / "tests/golden/chat_template/cases.json"));
+  const Json cases = Json::parse(read_text(golden("chat_template/cases.json")));
   // Templates and contexts where the outcome is known to differ, each with the reason.
-  const Json known = Json::parse(read(source_root() / "tests/golden/chat_template/known.json"));
+  const Json known = Json::parse(read_text(golden("chat_template/known.json")));
   int same = 0, total = 0;
   for (const auto& [file, entry] : cases["templates"].items()) {
-    const std::string source = read(templates() / file);
+    const std::string source = read_text(real_model("templates/" + file));
     for (const auto& [name, expected] : entry["renders"].items()) {
       const Outcome got = render(source, cases["contexts"][name]);
       ++total;

@@ -36,15 +36,6 @@ const Field<R> fields[] = {
 };
 #undef STRATA_SET
 
-std::string member(const Json& object, const char* name, const std::string& path) {
-  const auto found = object.find(name);
-  if (found == object.end())
-    bad_field(path + "." + name, fmt::format("'{}.{}' is required", path, name),
-              "missing_parameter");
-  check(string(), path + "." + name, *found);
-  return found->get<std::string>();
-}
-
 Json tool_call(const Json& block, const std::string& path) {
   const Json input = block.value("input", Json::object());
   check(object(), path + ".input", input);

@@ -133,4 +133,13 @@ void FieldReader::read(const Json& object, std::string path) {
   }
 }
 
+std::string member(const Json& object, const char* name, const std::string& path) {
+  const auto found = object.find(name);
+  if (found == object.end())
+    bad_field(path + "." + name, fmt::format("'{}.{}' is required", path, name),
+              "missing_parameter");
+  check(string(), path + "." + name, *found);
+  return found->get<std::string>();
+}
+
 }  // namespace strata::serve

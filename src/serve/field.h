@@ -39,6 +39,8 @@ constexpr Rule refused(std::string_view why) { return {Rule::Kind::refused, 0, 0
 
 /// Errors: invalid_argument with the name, what is allowed and what came.
 void check(const Rule& rule, std::string_view name, const Json& value);
+/// The text of a member that must be there; `path` is the object's.
+std::string member(const Json& object, const char* name, const std::string& path);
 
 /// set == nullptr: accepted without effect.
 template <class T>

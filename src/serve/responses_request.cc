@@ -41,15 +41,6 @@ const Field<R> fields[] = {
 };
 #undef STRATA_SET
 
-std::string member(const Json& object, const char* name, const std::string& path) {
-  const auto found = object.find(name);
-  if (found == object.end())
-    bad_field(path + "." + name, fmt::format("'{}.{}' is required", path, name),
-              "missing_parameter");
-  check(string(), path + "." + name, *found);
-  return found->get<std::string>();
-}
-
 /// Calls of one turn are one message of the assistant.
 void append_call(Json& messages, const Json& item, const std::string& path) {
   const Json call = {{"id", member(item, "call_id", path)},

@@ -59,34 +59,28 @@ static const Registry<Form> minimax{Form{.name = "minimax_m2",
                                          .key_end = "\">",
                                          .value_end = "</parameter>"}};
 
-static const Registry<Form> deepseek{Form{.name = "deepseek_v32",
-                                          .signs = {"｜DSML｜", "function_calls"},
-                                          .opens = {"<｜DSML｜function_calls>"},
-                                          .close = "</｜DSML｜function_calls>",
-                                          .head = Form::Head::named,
-                                          .call_opens = {"<｜DSML｜invoke name=\""},
-                                          .name_ends = {"\">"},
-                                          .call_close = "</｜DSML｜invoke>",
-                                          .arguments = Form::Arguments::pairs,
-                                          .key_open = "<｜DSML｜parameter name=\"",
-                                          .key_end = "\" string=\"",
-                                          .value_end = "</｜DSML｜parameter>",
-                                          .string_sign = "true",
-                                          .sign_end = "\">"}};
+// The calls of DeepSeek 3.2 and 4 differ in the word for the section around them.
+static Form deepseek_form(const char* name, const char* section, const char* open,
+                          const char* close) {
+  return {.name = name,
+          .signs = {"｜DSML｜", section},
+          .opens = {open},
+          .close = close,
+          .head = Form::Head::named,
+          .call_opens = {"<｜DSML｜invoke name=\""},
+          .name_ends = {"\">"},
+          .call_close = "</｜DSML｜invoke>",
+          .arguments = Form::Arguments::pairs,
+          .key_open = "<｜DSML｜parameter name=\"",
+          .key_end = "\" string=\"",
+          .value_end = "</｜DSML｜parameter>",
+          .string_sign = "true",
+          .sign_end = "\">"};
+}
 
-static const Registry<Form> deepseek4{Form{.name = "deepseek_v4",
-                                           .signs = {"｜DSML｜", "tool_calls"},
-                                           .opens = {"<｜DSML｜tool_calls>"},
-                                           .close = "</｜DSML｜tool_calls>",
-                                           .head = Form::Head::named,
-                                           .call_opens = {"<｜DSML｜invoke name=\""},
-                                           .name_ends = {"\">"},
-                                           .call_close = "</｜DSML｜invoke>",
-                                           .arguments = Form::Arguments::pairs,
-                                           .key_open = "<｜DSML｜parameter name=\"",
-                                           .key_end = "\" string=\"",
-                                           .value_end = "</｜DSML｜parameter>",
-                                           .string_sign = "true",
-                                           .sign_end = "\">"}};
+static const Registry<Form> deepseek{deepseek_form(
+    "deepseek_v32", "function_calls", "<｜DSML｜function_calls>", "</｜DSML｜function_calls>")};
+static const Registry<Form> deepseek4{
+    deepseek_form("deepseek_v4", "tool_calls", "<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>")};
 
 }  // namespace strata::dialect
