@@ -240,12 +240,13 @@ void Embedder::submit(std::vector<std::vector<Token>> inputs, OnDone done) {
 }
 
 std::vector<std::vector<float>> Embedder::embed(std::vector<std::vector<Token>> inputs) {
-  std::promise<std::vector<std::vector<float>>> result;
+  std::promise<std::pair<std::vector<std::vector<float>>, std::string>> result;
   submit(std::move(inputs), [&](std::vector<std::vector<float>> vectors, std::string error) {
-    if (error.empty()) result.set_value(std::move(vectors));
-    else result.set_exception(std::make_exception_ptr(Error(Code::internal, error)));
+    result.set_value({std::move(vectors), std::move(error)});
   });
-  return result.get_future().get();
+  auto [vectors, error] = result.get_future().get();
+  if (!error.empty()) fail(Code::internal, "{}", error);
+  return std::move(vectors);
 }
 
 std::vector<Token> Embedder::encode(std::string_view text, int most) const {

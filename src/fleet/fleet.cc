@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -415,13 +416,28 @@ Lease Fleet::acquire(std::string_view name, OnLease later) {
 }
 
 Lease Fleet::wait_for(std::string_view name) {
-  auto promise = std::make_shared<std::promise<Lease>>();
+  // The error is thrown by the thread that waits and shares nothing with the one that met it: what
+  // exception_ptr and runtime_error count inside the C++ library, a thread sanitizer cannot see.
+  struct Outcome {
+    Lease lease;
+    std::function<void()> fail;
+  };
+  auto promise = std::make_shared<std::promise<Outcome>>();
   auto future = promise->get_future();
   Lease lease = acquire(name, [promise](Lease given, const Error* error) {
-    if (error) promise->set_exception(std::make_exception_ptr(*error));
-    else promise->set_value(std::move(given));
+    Outcome outcome{std::move(given), {}};
+    if (error) {
+      outcome.fail = [code = error->code(), what = std::string(error->what()),
+                      reason = error->reason(), param = error->param()] {
+        throw Error(code, what, reason, param);
+      };
+    }
+    promise->set_value(std::move(outcome));
   });
-  return lease ? lease : future.get();
+  if (lease) return lease;
+  Outcome outcome = future.get();
+  if (outcome.fail) outcome.fail();
+  return std::move(outcome.lease);
 }
 
 void Fleet::load_pinned() {
