@@ -29,6 +29,7 @@ nlohmann::json report_json(const engine::BenchModelReport& r, const model::Model
     json["decode"].push_back({{"depth", d.depth}, {"batch", d.batch},
                               {"tok_s", rate_json(d.tok_s)}, {"gb_s", rate_json(d.gb_s)},
                               {"bytes_per_step", d.bytes_per_step},
+                              {"bytes_per_token", d.bytes_per_step / d.batch},
                               {"operations_per_step", d.operations_per_step},
                               {"roof_share", rate_json(d.roof_share)}});
   }
