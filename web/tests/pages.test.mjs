@@ -282,6 +282,31 @@ test("try sends what it shows", async () => {
   noErrors();
 });
 
+test("models load, unload and are pulled with progress", async () => {
+  await show("models");
+  const row = (name) => page.locator("tr", { has: page.getByText(name, { exact: true }) });
+  await row("first").getByText("pinned").waitFor();
+  const unload = row("second").getByRole("button", { name: "Unload" });
+  if (await unload.count()) await unload.click();   // another test asked it
+  await row("second").getByText("on disk").waitFor();
+  await row("second").getByRole("button", { name: "Load", exact: true }).click();
+  await row("second").getByText("loaded", { exact: true }).waitFor();
+  await unload.click();
+  await row("second").getByText("on disk").waitFor();
+
+  await page.fill("#pull-name", "hf:owner/tiny");
+  await page.click(".pull button");
+  await page.waitForFunction(() => document.querySelector(".pull progress")?.value > 0);
+  server.hub.release();
+  await page.waitForSelector("text=hf:owner/tiny is here.");
+  await row("first").getByRole("button", { name: "first", exact: true }).click();
+  await page.locator("dialog").getByText("llama").waitFor();
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("dialog", { state: "detached" });
+  assert.ok(await page.locator(".models-table tbody tr").count() >= 3);
+  noErrors();
+});
+
 test("a server with keys asks for one", async () => {
   await page.route("**/v1/models", (route) =>
     route.request().headers().authorization === "Bearer k1" ? route.continue()
