@@ -237,7 +237,7 @@ int from_environment(const char* name, int otherwise) {
 }
 
 TEST(CoreSimulation, InvariantsHoldUnderLoadFaultsAndCancels) {
-  const int seeds = from_environment("STRATA_SIMULATION_SEEDS", STRATA_TEST_SHORT ? 8 : 60);
+  const int seeds = from_environment("STRATA_SIMULATION_SEEDS", STRATA_TEST_SHORT ? 24 : 60);
   const int requests = from_environment("STRATA_SIMULATION_REQUESTS", 150);
   Totals totals;
   for (int seed = 0; seed < seeds; ++seed) {

@@ -79,7 +79,8 @@ CoreOptions settle(EngineOptions& options, const StepExecutor& executor, TierSto
           .speculation = options.speculation,
           .num_speculative_tokens = options.num_speculative_tokens,
           .draft_model = draft_model,
-          .tiers = tiers};
+          .tiers = tiers,
+          .now = options.now};
 }
 
 std::vector<Token> stop_tokens(const model::Model& model) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/clock.h"
 #include "base/numa.h"
 #include "engine/kv/tier_store.h"
 #include "engine/request.h"
@@ -55,6 +56,7 @@ struct EngineOptions {
   double itl_target_ms = 250;       // time between tokens that prompts may not exceed; 0: none
   int num_scheduler_steps = 8;      // steps that one schedule may serve while nothing waits
   std::function<void(double)> on_progress = {};   // of packing the weights, 0 to 1
+  std::function<double()> now = now_s;            // seconds, of steps and deadlines; for tests
 };
 
 /// Counts since the start; at most one step old.

@@ -119,7 +119,19 @@ class EngineTest : public ::testing::Test {
     return out;
   }
 
+  /// A step of `e` takes a fixed time and some for each token, by a clock of the test: whether
+  /// drafts pay is then the same on every machine.
+  void costs(FakeExecutor& e, int fixed_us, int token_us) {
+    e.before_run = [this, fixed_us, token_us](const StepBatch& batch) {
+      clock_us += fixed_us + token_us * static_cast<int>(batch.tokens.size());
+    };
+  }
+  std::function<double()> clock() {
+    return [this] { return static_cast<double>(clock_us) * 1e-6; };
+  }
+
   static constexpr Token kEos = 96;
+  std::atomic<int64_t> clock_us = 0;
   int n_vocab = 0;
   FakeExecutor* executor = nullptr;
   std::function<void(FakeExecutor&)> prepare, prepare_draft;   // the second: with a draft model
@@ -287,12 +299,12 @@ TEST_F(EngineTest, DraftsMakeFewerStepsOfTheSameText) {
   uint64_t steps[2];
   for (Speculation method : {Speculation::off, Speculation::all}) {
     const int which = method == Speculation::all;
-    prepare = [](FakeExecutor& e) {
+    prepare = [this](FakeExecutor& e) {
       repetitive(e);
-      slow(e);   // a step has a fixed cost, so that drafts can pay
+      costs(e, 1000, 10);
     };
     engine.reset();
-    start({}, {.speculation = method});
+    start({}, {.speculation = method, .now = clock()});
     for (int i = 0; i < 6; ++i) {
       Request r = greedy(prompt_of(30, 40 + i), 100);
       r.sampling.ignore_eos = true;
@@ -324,11 +336,16 @@ void often_wrong(FakeExecutor& e) {
 TEST_F(EngineTest, ADraftModelMakesFewerStepsOfTheSameText) {
   std::vector<std::vector<Token>> texts[2];
   uint64_t steps[2];
-  prepare = slow;
+  prepare = [this](FakeExecutor& e) { costs(e, 1000, 10); };
   for (bool drafts : {false, true}) {
-    if (drafts) prepare_draft = often_wrong;
+    if (drafts) {
+      prepare_draft = [this](FakeExecutor& e) {
+        often_wrong(e);
+        costs(e, 50, 1);
+      };
+    }
     engine.reset();
-    start({}, {.speculation = Speculation::off});
+    start({}, {.speculation = Speculation::off, .now = clock()});
     std::vector<std::shared_ptr<Receiver>> receivers;
     for (int i = 0; i < 6; ++i) {
       Request r = greedy(prompt_of(30, 40 + i), 100);
@@ -353,19 +370,20 @@ TEST_F(EngineTest, ADraftModelMakesFewerStepsOfTheSameText) {
 // tokens at one position over many seeds, against the model's own distribution.
 TEST_F(EngineTest, DraftsLeaveTheDistributionAsItIs) {
   constexpr int kVocabulary = 8, kSeeds = 4000, kPosition = 3;
-  prepare = [](FakeExecutor& e) {
-    slow(e);
+  prepare = [this](FakeExecutor& e) {
+    costs(e, 1000, 10);
     e.after_run = [](const StepBatch&, std::vector<float>& logits) {
       for (size_t i = 0; i < logits.size(); ++i) logits[i] = 0.4f * float(i % kVocabulary);
     };
   };
-  prepare_draft = [](FakeExecutor& e) {
+  prepare_draft = [this](FakeExecutor& e) {
+    costs(e, 50, 1);
     e.after_run = [](const StepBatch&, std::vector<float>& logits) {
       for (size_t i = 0; i < logits.size(); ++i) logits[i] = i % kVocabulary == 6 ? 5.0f : 0.0f;
     };
   };
   start({.n_vocab = kVocabulary, .n_block = 600, .max_tokens = 512, .max_logits = 512},
-        {.max_num_seqs = 64, .speculation = Speculation::off});
+        {.max_num_seqs = 64, .speculation = Speculation::off, .now = clock()});
   std::vector<std::shared_ptr<Receiver>> receivers;
   for (int seed = 0; seed < kSeeds; ++seed) {
     Request r = greedy({1, 2, 3}, kPosition + 2);
