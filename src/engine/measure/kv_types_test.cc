@@ -6,7 +6,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "engine/measure/perplexity.h"
+#include "engine/measure/divergence.h"
 #include "model/model.h"
 
 namespace strata::engine {
@@ -26,22 +26,31 @@ class KvTypes : public testing::Test {
     std::ifstream file(source + "/docs/engine.md");
     text_ = model_->tokenizer->encode(std::string(std::istreambuf_iterator<char>(file), {}));
   }
-  double nll(const std::string& type) {
-    Session session(*model_, {.max_model_len = kContext,
-                              .max_num_seqs = 1,
-                              .max_num_batched_tokens = kContext,
-                              .kv_cache_dtype = type});
-    return perplexity(session, text_, kContext, -1, 1, {}).nll;
+  /// Of a cache of that type from one of f32; all else in float32, so that nothing but the cache
+  /// is seen.
+  DivergenceReport cost_of(const std::string& type) {
+    EngineOptions options{.precision = Precision::exact,
+                          .max_model_len = kContext,
+                          .max_num_seqs = 1,
+                          .max_num_batched_tokens = kContext,
+                          .kv_cache_dtype = "f32"};
+    Session reference(*model_, options);
+    options.kv_cache_dtype = type;
+    Session tested(*model_, options);
+    return divergence(reference, tested, {.tokens = text_, .context = kContext, .max_windows = 1});
   }
-  static constexpr int kContext = 512;
+  static constexpr int kContext = STRATA_TEST_SHORT ? 64 : 128;
   std::shared_ptr<model::Model> model_;
   std::vector<Token> text_;
 };
 
 TEST_F(KvTypes, EightBitsCostNextToNothing) {
-  const double f16 = nll("f16");
-  EXPECT_NEAR(nll("q8_0"), f16, 0.01);
-  EXPECT_LT(nll("q4_0"), f16 + 0.2);
+  const double eight = cost_of("q8_0").mean;
+  EXPECT_GT(eight, 0);
+  EXPECT_LT(eight, 1e-3);
+  const double four = cost_of("q4_0").mean;
+  EXPECT_GT(four, eight);
+  EXPECT_LT(four, 0.2);
 }
 
 }  // namespace

@@ -1,11 +1,6 @@
-// Perplexity of a text, by the same protocol as llama.cpp's llama-perplexity: the text is cut into
-// windows of `context` tokens (the first replaced by BOS where the model uses one), and the second
-// half of each window is scored.
+// How well a model predicts a text.
 #pragma once
-#include <functional>
-#include <span>
-
-#include "engine/measure/session.h"
+#include "engine/measure/scored_rows.h"
 
 namespace strata::engine {
 
@@ -14,9 +9,21 @@ struct PerplexityReport {
   int64_t tokens_scored = 0, windows = 0;
 };
 
+/// Sums up what single tokens cost.
+class Likelihood {
+ public:
+  void add(double nll);
+  double perplexity() const;
+  PerplexityReport report(int64_t windows) const;
+
+ private:
+  double sum_ = 0, sum_squares_ = 0;
+  int64_t n_ = 0;
+};
+
 /// `progress` is called after each window with the running perplexity.
-/// Errors: invalid_argument when the text is shorter than one window.
-PerplexityReport perplexity(Session& session, std::span<const Token> text, int context, Token bos,
-                            int max_windows, const std::function<void(int, double)>& progress);
+/// Errors: those of each_scored_row().
+PerplexityReport perplexity(Session& session, const ScoredText& text,
+                            const std::function<void(int64_t, double)>& progress = {});
 
 }  // namespace strata::engine
