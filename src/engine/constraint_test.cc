@@ -67,7 +67,7 @@ struct Result {
 
 CoreOptions options_for(const FakeExecutor& executor, int max_num_seqs) {
   CoreOptions options;
-  options.scheduler.n_block = executor.n_block();
+  options.scheduler.kv = executor.kv();
   options.scheduler.max_num_batched_tokens = executor.max_tokens();
   options.scheduler.max_logits = executor.max_logits();
   options.scheduler.max_num_seqs = max_num_seqs;

@@ -43,12 +43,11 @@ uint64_t Core::fetch_prefix(const Sequence& s) {
   if (!options_.tiers || s.score_prompt) return 0;
   auto wanted = scheduler_.cache().on_disk(std::span(s.tokens).first(s.tokens.size() - 1), s.salt,
                                            options_.tiers->ram_capacity() / 2);
-  if (wanted.empty()) return 0;
+  if (wanted.files.empty()) return 0;
   const StepCost& cost = scheduler_.cost();
-  const double load = options_.tiers->stats().load_s_per_block * double(wanted.size());
-  const int n_token = static_cast<int>(wanted.size()) * kBlock;
-  if (cost.known() && load > cost.marginal(n_token, 0)) return 0;
-  return options_.tiers->fetch(std::move(wanted));
+  const double load = options_.tiers->stats().load_s_per_block * double(wanted.files.size());
+  if (cost.known() && load > cost.marginal(wanted.n_token, 0)) return 0;
+  return options_.tiers->fetch(std::move(wanted.files));
 }
 
 /// Requests whose files have come join the queue.
@@ -202,14 +201,14 @@ const float* Core::run() {
   for (const Plan::Item& item : plan_.items) {
     const Sequence& s = *item.sequence;
     batch_.push_back(
-        {int64_t(tokens_.size()), item.n_token, item.first, s.blocks, item.n_logits,
+        {int64_t(tokens_.size()), item.n_token, item.first, s.table.blocks, item.n_logits,
          s.state_slot, s.marks});
     auto first = s.tokens.begin() + item.first;
     tokens_.insert(tokens_.end(), first, first + item.n_token - item.n_draft);
     tokens_.insert(tokens_.end(), s.draft.begin(), s.draft.begin() + item.n_draft);
   }
   const double start = options_.now();
-  const float* logits = executor_->run({tokens_, batch_});
+  const float* logits = executor_->run({tokens_, batch_, scheduler_.cache().pages().map()});
   stats_.compute_seconds += options_.now() - start;
   return logits;
 }
@@ -458,6 +457,11 @@ EngineStats Core::stats() const {
   s.kv_blocks_total = cache.total();
   s.kv_blocks_used = cache.used();
   s.kv_blocks_cached = cache.cached();
+  const int64_t page = static_cast<int64_t>(executor_->page_bytes());
+  const int64_t n_page = cache.shape().n_page;
+  s.kv_bytes_total = page * n_page;
+  s.kv_bytes_used = page * (n_page - cache.available().pages);
+  s.kv_bytes_cached = page * (cache.available().pages - cache.pages().free());
   if (const StateSlots* states = cache.states()) {
     s.state_slots_total = states->total();
     s.state_slots_used = states->used();

@@ -12,6 +12,7 @@
 
 #include "engine/core.h"
 #include "engine/testing/fake_executor.h"
+#include "engine/testing/random_shape.h"
 
 namespace strata::engine {
 namespace {
@@ -24,6 +25,7 @@ constexpr Token kEos = 23;
 
 struct Totals {
   uint64_t requests = 0, steps = 0, preemptions = 0, drafted = 0, accepted = 0, ram_hits = 0;
+  uint64_t cached = 0;       // tokens of models with windows
   std::map<Finish, uint64_t> ended;
 };
 
@@ -44,7 +46,10 @@ class World {
   explicit World(uint64_t seed)
       : random_(seed), executor_(fake()), draft_executor_(draft_fake()),
         draft_(draft_executor_, kVocab, kModelLen, [this] { return now_; }),
-        tiers_({.ram_bytes = pick(0, 1) * pick(1, 60) * executor_.block_bytes()}, executor_),
+        tiers_({.ram_bytes = pick(0, 1) * pick(1, 60) * executor_.page_bytes(),
+                .block_pages = executor_.kv().block_pages(),
+                .bare_pages = executor_.kv().bare_pages()},
+               executor_),
         core_(executor_, options()) {
     fault_rate_ = pick(0, 3) == 0 ? pick(20, 500) : 0;
     cancel_rate_ = pick(0, 2) == 0 ? pick(5, 50) : 0;
@@ -82,7 +87,8 @@ class World {
     ASSERT_EQ(core_.scheduler().cache().used(), 0) << "blocks leaked";
     const EngineStats s = core_.stats();
     ASSERT_EQ(s.state_slots_used, 0) << "states leaked";
-    ASSERT_EQ(draft_.free_blocks(), draft_.total_blocks()) << "the draft model's blocks leaked";
+    ASSERT_EQ(s.kv_bytes_used, 0) << "pages leaked";
+    ASSERT_EQ(draft_.used_blocks(), 0) << "the draft model's blocks leaked";
     ASSERT_EQ(s.requests_finished + s.requests_cancelled + s.requests_failed + s.requests_expired,
               uint64_t(n_request));
     totals.requests += uint64_t(n_request);
@@ -91,6 +97,7 @@ class World {
     totals.drafted += s.draft_tokens;
     totals.accepted += s.accepted_tokens;
     totals.ram_hits += s.tiers.ram_hits;
+    totals.cached += executor_.kv().has_windows() ? s.cached_tokens : 0;
     for (auto [finish, n] : ended_) totals.ended[finish] += n;
   }
 
@@ -99,17 +106,18 @@ class World {
 
   FakeOptions fake() {
     const int tokens = pick(1, 200), logits = pick(1, tokens);
-    return {.n_vocab = kVocab, .n_block = pick(12, 60), .max_tokens = tokens,
-            .max_logits = logits, .threads = 1,
-            .n_state = pick(0, 1) * (logits + pick(0, 3) * pick(0, 10))};
+    return {.n_vocab = kVocab, .max_tokens = tokens, .max_logits = logits, .threads = 1,
+            .n_state = pick(0, 1) * (logits + pick(0, 3) * pick(0, 10)),
+            .kv = testing::random_shape(pick(12, 60), [this](int a, int b) { return pick(a, b); })};
   }
   FakeOptions draft_fake() {
-    return {.n_vocab = kVocab, .n_block = pick(4, 60), .max_tokens = executor_.max_tokens(),
-            .max_logits = executor_.max_logits(), .threads = 1};
+    return {.n_vocab = kVocab, .max_tokens = executor_.max_tokens(),
+            .max_logits = executor_.max_logits(), .threads = 1,
+            .kv = testing::random_shape(pick(4, 60), [this](int a, int b) { return pick(a, b); })};
   }
   CoreOptions options() {
     CoreOptions o;
-    o.scheduler.n_block = executor_.n_block();
+    o.scheduler.kv = executor_.kv();
     o.scheduler.n_state = executor_.n_state();
     o.scheduler.max_num_batched_tokens = executor_.max_tokens();
     o.scheduler.max_logits = executor_.max_logits();
@@ -194,14 +202,21 @@ class World {
   void check() {
     const Scheduler& scheduler = core_.scheduler();
     const KvCache& cache = scheduler.cache();
+    const KvShape& shape = cache.shape();
     std::vector<int> owners(cache.total(), 0);
+    std::vector<std::vector<int>> wants(shape.groups.size(), owners);
     int seats = 0;
     for (const Sequence* s : scheduler.running()) {
       seats += 1 + s->n_unforked;
-      ASSERT_GE(int(s->blocks.size()) * kBlock, s->n_past) << "computed positions without a block";
+      ASSERT_GE(s->table.size() * kBlock, s->n_past) << "computed positions without a block";
+      ASSERT_EQ(s->table.passed, s->n_past / kBlock) << "windows were not let go of";
       ASSERT_LT(s->n_past, s->n_tokens() + 1);
       ASSERT_TRUE(s->draft.empty());
-      for (int32_t b : s->blocks) ++owners[b];
+      for (int i = 0; i < s->table.size(); ++i) {
+        ++owners[s->table.blocks[i]];
+        for (size_t g = 0; g < wants.size(); ++g)
+          wants[g][s->table.blocks[i]] += i >= s->table.first(shape.groups[g]);
+      }
     }
     ASSERT_LE(seats, scheduler.options().max_num_seqs);
     int used = 0;
@@ -210,12 +225,42 @@ class World {
       used += owners[b] > 0;
     }
     ASSERT_EQ(cache.used(), used);
+    check_pages(cache, owners, wants);
     // Nobody outlives his deadline by more than a step.
     for (const auto& [id, c] : clients_)
       if (c.asked.deadline_s > 0) {
         ASSERT_LE(step_start_, c.arrived + c.asked.deadline_s);
       }
     step_start_ = now_;
+  }
+
+  /// Every page belongs to one block at most; windows' are there as long as somebody wants them.
+  void check_pages(const KvCache& cache, const std::vector<int>& owners,
+                   const std::vector<std::vector<int>>& wants) {
+    const KvShape& shape = cache.shape();
+    std::vector<int> used(shape.n_page, 0);
+    int64_t wanted = 0;
+    for (int b = 0; b < cache.total(); ++b) {
+      for (int c = 0; c < shape.block_pages(); ++c)
+        if (const int32_t page = cache.pages().page(b, c); page >= 0) ++used[page];
+      for (size_t g = 0; g < wants.size(); ++g) {
+        const bool needed = shape.groups[g].has_window() ? wants[g][b] > 0 : owners[b] > 0;
+        if (shape.groups[g].has_window()) {
+          ASSERT_EQ(cache.pages().wants(b, int(g)), wants[g][b]) << "pages of a window leaked";
+        }
+        ASSERT_TRUE(!needed || cache.pages().held(b, int(g))) << "a page is gone that is needed";
+        ASSERT_TRUE(owners[b] > 0 || cache.in_tree(b) || !cache.pages().held(b, int(g)))
+            << "a free block has pages";
+        wanted += needed ? shape.groups[g].n_page : 0;
+      }
+    }
+    int taken = 0;
+    for (int n : used) {
+      ASSERT_LE(n, 1) << "a page serves two blocks";
+      taken += n;
+    }
+    ASSERT_EQ(taken + cache.pages().free(), shape.n_page) << "a page leaked";
+    ASSERT_EQ(shape.n_page - cache.available().pages, wanted);
   }
 
   std::mt19937_64 random_;
@@ -251,6 +296,7 @@ TEST(CoreSimulation, InvariantsHoldUnderLoadFaultsAndCancels) {
   EXPECT_GT(totals.accepted, 10u);
   EXPECT_GT(totals.drafted, totals.accepted);
   EXPECT_GT(totals.ram_hits, uint64_t(seeds) / 3);
+  EXPECT_GT(totals.cached, uint64_t(seeds) * 10);
   for (Finish f : {Finish::stop, Finish::length, Finish::cancelled, Finish::expired, Finish::error})
     EXPECT_GT(totals.ended[f], 10u) << name(f);
   std::printf("%llu requests, %llu steps, %llu preemptions, %llu of %llu drafted tokens accepted; "

@@ -72,7 +72,7 @@ EmbedderPlan plan_embedder(const model::Model& model, const graph::WeightSource&
   graph::ExecutorOptions e{.max_tokens = o.max_num_batched_tokens,
                            .max_outputs = o.max_num_seqs,
                            .max_sequences = o.max_num_seqs,
-                           .kv_blocks = blocks_for(o.max_num_batched_tokens) + o.max_num_seqs,
+                           .kv_pages = blocks_for(o.max_num_batched_tokens) + o.max_num_seqs,
                            .kv_type = exact ? kernel::KvType::f32 : kernel::KvType::f16,
                            .exact = exact};
   return {std::move(graph), std::move(e)};
@@ -88,7 +88,7 @@ size_t plan_memory(const model::Model& model, const EmbedderOptions& options) {
       reads_narrow(o) ? plan_embedder(model, narrow, o, threads)
                       : plan_embedder(model, *model.weights, o, threads);
   return graph::Executor::footprint(plan.graph, threads, plan.options)
-      .total(plan.options.kv_blocks, 0);
+      .total(plan.options.kv_pages, 0);
 }
 
 struct Embedder::Impl {
@@ -99,7 +99,7 @@ struct Embedder::Impl {
     EmbedderPlan plan = plan_embedder(*model, narrow ? narrow_weights : whole_weights, options,
                                       pool.size());
     executor = std::make_unique<graph::Executor>(std::move(plan.graph), pool, plan.options);
-    blocks.resize(static_cast<size_t>(executor->options().kv_blocks));
+    blocks.resize(static_cast<size_t>(executor->options().kv_pages));
     std::iota(blocks.begin(), blocks.end(), 0);
     thread = std::thread([this] { work(); });
   }

@@ -24,12 +24,17 @@ namespace {
 
 /// Takes the values left to choose from what the executor can do.
 std::unique_ptr<TierStore> make_tiers(const EngineOptions& options, std::string fingerprint,
-                                      BlockIo& io) {
-  if (!options.prefix_caching || (options.kv_ram_bytes == 0 && options.kv_disk_path.empty()))
+                                      StepExecutor& executor) {
+  if (!options.prefix_caching || (options.kv_ram_bytes == 0 && options.kv_disk_path.empty()) ||
+      executor.n_state() > 0)
     return nullptr;
-  return std::make_unique<TierStore>(TierOptions{options.kv_ram_bytes, options.kv_disk_path,
-                                                 options.kv_disk_bytes, std::move(fingerprint)},
-                                     io);
+  return std::make_unique<TierStore>(TierOptions{.ram_bytes = options.kv_ram_bytes,
+                                                 .disk_path = options.kv_disk_path,
+                                                 .disk_bytes = options.kv_disk_bytes,
+                                                 .model = std::move(fingerprint),
+                                                 .block_pages = executor.kv().block_pages(),
+                                                 .bare_pages = executor.kv().bare_pages()},
+                                     executor);
 }
 
 CoreOptions settle(EngineOptions& options, const StepExecutor& executor, TierStore* tiers,
@@ -40,9 +45,9 @@ CoreOptions settle(EngineOptions& options, const StepExecutor& executor, TierSto
   at_least_one("max_num_seqs", options.max_num_seqs);
   at_least_one("max_num_batched_tokens", options.max_num_batched_tokens);
   at_least_one("max_waiting", options.max_waiting);
-  at_least_one("the KV pool's number of blocks", executor.n_block());
-
-  int64_t capacity = int64_t(executor.n_block()) * kBlock;
+  const int64_t capacity = executor.kv().positions();
+  at_least_one("the number of positions that the KV pool holds",
+               static_cast<int>(std::min<int64_t>(capacity, 1 << 30)));
   if (options.max_model_len <= 0)
     options.max_model_len = static_cast<int>(std::min<int64_t>(capacity, 1 << 30));
   if (options.max_model_len > capacity)
@@ -67,7 +72,7 @@ CoreOptions settle(EngineOptions& options, const StepExecutor& executor, TierSto
     }
   }
   at_least_one("num_scheduler_steps", options.num_scheduler_steps);
-  return {.scheduler = {.n_block = executor.n_block(),
+  return {.scheduler = {.kv = executor.kv(),
                         .n_state = executor.n_state(),
                         .max_num_seqs = options.max_num_seqs,
                         .max_num_batched_tokens = options.max_num_batched_tokens,
@@ -123,8 +128,9 @@ struct Engine::Impl {
 
   void use_draft(std::unique_ptr<StepExecutor> given) {
     draft_executor = std::move(given);
+    const int64_t most = std::min<int64_t>(draft_executor->kv().positions(), 1 << 30);
     draft_model = std::make_unique<DraftModel>(*draft_executor, executor->n_vocab(),
-                                               draft_executor->n_block() * kBlock);
+                                               static_cast<int>(most));
   }
 
   void start() {

@@ -42,6 +42,7 @@ struct EngineOptions {
   double kv_share = 0.25;           // with kv_bytes 0: at most this part of what is free
   size_t memory_bytes = 0;          // counts as all there is; 0: what the machine has
   bool prefix_caching = true;
+  bool kv_by_window = true;         // layers with a window keep no more than that (docs/engine.md)
   NumaMode numa = NumaMode::shard;
   bool pin = true;                  // each compute thread to a CPU of its own
   std::string layout_file = {};     // packed weights; empty: beside the model, if there
@@ -64,6 +65,8 @@ struct EngineStats {
   int running = 0, waiting = 0;     // sequences
   /// used: by sequences; cached: by the prefix tree alone, given up when room is needed.
   int64_t kv_blocks_total = 0, kv_blocks_used = 0, kv_blocks_cached = 0;
+  /// The same in bytes: a block has fewer where layers' windows have left it behind.
+  int64_t kv_bytes_total = 0, kv_bytes_used = 0, kv_bytes_cached = 0;
   /// The same of recurrent states; cached: snapshots after blocks of the prefix tree.
   int64_t state_slots_total = 0, state_slots_used = 0, state_slots_cached = 0;
   /// cached_tokens: the part of prompt_tokens that the prefix tree had. A prompt counts once.

@@ -19,12 +19,7 @@ namespace {
 
 constexpr int kMaxBatchTokens = 65536;
 
-// Positions that `blocks` blocks hold.
-int64_t positions(int64_t blocks) { return blocks * kernel::kKvBlock; }
-
-int64_t blocks_for(int64_t positions) {
-  return (positions + kernel::kKvBlock - 1) / kernel::kKvBlock;
-}
+int blocks_for(int64_t positions) { return static_cast<int>((positions + kBlock - 1) / kBlock); }
 
 ThreadPool::Options pool_options(const EngineOptions& options) {
   const Topology machine = numa_topology(topology(), options.numa, sched_getcpu());
@@ -35,42 +30,54 @@ ThreadPool::Options pool_options(const EngineOptions& options) {
 struct CacheWish {
   int wanted = 0;            // positions of a sequence
   int max_num_seqs = 0;
+  int max_tokens = 0;        // of a step
   size_t bytes = 0;          // 0: to choose
   size_t share = 0;          // most that is chosen
 };
 
 struct CacheSizes {
-  int64_t kv_blocks = 0, state_slots = 0;
+  KvShape kv;
+  int64_t state_slots = 0;
 };
 
-// Blocks and state slots share one budget. A sequence's state has the same size whatever its
+// Ids of blocks. Each takes a page at least where some layers see all positions. Where none does, a
+// block that the windows have left is an id, and ids limit what the prefix tree can remember.
+int64_t block_ids(const KvShape& kv, const CacheWish& w) {
+  constexpr int64_t kFreeBlocksMax = 1 << 16;
+  if (kv.bare_pages() > 0) return kv.n_page / kv.bare_pages();
+  const int64_t blocks = blocks_for(w.wanted);
+  const int64_t written = kv.block_pages() > 0 ? kv.n_page / kv.block_pages() : 0;
+  return std::max({blocks, std::min(blocks * w.max_num_seqs, kFreeBlocksMax), written});
+}
+
+// Pages and state slots share one budget. A sequence's state has the same size whatever its
 // length, so states come first, within half of it where a model keeps both.
 CacheSizes divide_cache(const graph::Footprint& f, const CacheWish& w) {
-  // Without keys and values a block is an id: these limit what the prefix tree can remember.
-  constexpr int64_t kFreeBlocksMax = 1 << 16;
+  CacheSizes sizes;
+  for (const graph::CacheGroup& g : f.groups)
+    sizes.kv.groups.push_back({.reach = g.window > 0 ? reach_of(g.window) : KvGroup::kAll,
+                               .n_page = g.n_page});
   const auto sequences = static_cast<size_t>(w.max_num_seqs);
-  const auto blocks = static_cast<size_t>(blocks_for(w.wanted));
+  const auto bytes_of = [&](int positions) {
+    return f.kv_page * static_cast<size_t>(sizes.kv.pages(blocks_for(positions), w.max_tokens));
+  };
   size_t bytes = w.bytes;
   if (bytes == 0) {
     // All sequences at full length, within the share of what the weights leave free.
-    const size_t full = (f.kv_block * blocks + 2 * f.state_slot) * sequences;
-    const size_t least = f.kv_block * static_cast<size_t>(blocks_for(std::min(w.wanted, 2048)));
-    bytes = std::max(std::min(full, w.share), least + 2 * f.state_slot);
+    const size_t full = (bytes_of(w.wanted) + 2 * f.state_slot) * sequences;
+    const size_t least = bytes_of(std::min(w.wanted, 2048)) + 2 * f.state_slot;
+    bytes = std::max(std::min(full, w.share), least);
   }
-  CacheSizes sizes;
   if (f.state_slot > 0) {
     // As many again as sequences for the snapshots of prefixes; the least is one of each.
-    const size_t share = f.kv_block > 0 ? bytes / 2 : bytes;
+    const size_t share = f.kv_page > 0 ? bytes / 2 : bytes;
     const size_t slots = std::clamp<size_t>(share / f.state_slot, 2, 2 * sequences + 2);
     sizes.state_slots = static_cast<int64_t>(slots);
     bytes -= std::min(bytes, slots * f.state_slot);
   }
-  sizes.kv_blocks =
-      f.kv_block > 0
-          ? static_cast<int64_t>(bytes / f.kv_block)
-          : std::max(static_cast<int64_t>(blocks),
-                     std::min(static_cast<int64_t>(blocks * sequences), kFreeBlocksMax));
-  sizes.kv_blocks = std::max<int64_t>(1, sizes.kv_blocks);
+  const int64_t pages = f.kv_page > 0 ? static_cast<int64_t>(bytes / f.kv_page) : 0;
+  sizes.kv.n_page = static_cast<int>(std::max<int64_t>(pages, sizes.kv.block_pages()));
+  sizes.kv.n_block = static_cast<int>(std::max<int64_t>(1, block_ids(sizes.kv, w)));
   return sizes;
 }
 
@@ -125,9 +132,10 @@ struct ExecutorPlan {
   graph::Graph graph;
   graph::ExecutorOptions options;
   graph::Footprint footprint;
+  KvShape kv;
 };
 
-/// The context that fits, and with it the number of blocks.
+/// The context that fits, and with it the number of pages.
 void choose_context(ExecutorPlan& plan, const model::Model& model, EngineOptions& options) {
   graph::ExecutorOptions& e = plan.options;
   const graph::Footprint& f = plan.footprint;
@@ -153,26 +161,29 @@ void choose_context(ExecutorPlan& plan, const model::Model& model, EngineOptions
   const CacheSizes cache = divide_cache(
       f, {.wanted = wanted,
           .max_num_seqs = options.max_num_seqs,
+          .max_tokens = options.max_num_batched_tokens,
           .bytes = options.kv_bytes,
           .share = static_cast<size_t>(static_cast<double>(free) * options.kv_share)});
-  e.kv_blocks = cache.kv_blocks;
+  plan.kv = cache.kv;
+  e.kv_pages = plan.kv.n_page;
   e.state_slots = cache.state_slots;
-  if (positions(e.kv_blocks) < wanted) {
+  const size_t kv_bytes = f.kv_page * static_cast<size_t>(e.kv_pages);
+  if (const int64_t holds = plan.kv.positions(); holds < wanted) {
     if (options.max_model_len > 0) {
       throw Error(Code::resource_exhausted,
                   fmt::format("max_model_len {} needs {} bytes of KV cache, --kv-cache-bytes or "
                               "free memory give {}",
-                              wanted, f.kv_block * blocks_for(wanted),
-                              f.kv_block * static_cast<size_t>(e.kv_blocks)),
+                              wanted, f.kv_page * static_cast<size_t>(
+                                                      plan.kv.pages(blocks_for(wanted), 1)),
+                              kv_bytes),
                   {}, "max_model_len");
     }
-    wanted = static_cast<int>(positions(e.kv_blocks));
+    wanted = static_cast<int>(holds);
     log::info("context cut from {} to {} tokens: that is what {} bytes of KV cache hold", context,
-              wanted, f.kv_block * static_cast<size_t>(e.kv_blocks));
+              wanted, kv_bytes);
   }
   options.max_model_len = wanted;
-  options.kv_bytes = static_cast<size_t>(e.kv_blocks) * f.kv_block +
-                     static_cast<size_t>(e.state_slots) * f.state_slot;
+  options.kv_bytes = kv_bytes + static_cast<size_t>(e.state_slots) * f.state_slot;
 }
 
 ExecutorPlan plan_executor(const model::Model& model, EngineOptions& options,
@@ -188,8 +199,10 @@ ExecutorPlan plan_executor(const model::Model& model, EngineOptions& options,
                                 .max_sequences = options.max_num_seqs,
                                 .exact = exact,
                                 .deterministic = options.deterministic},
-                    .footprint = {}};
+                    .footprint = {},
+                    .kv = {}};
   graph::ExecutorOptions& e = plan.options;
+  e.by_window = options.kv_by_window;
   e.layout_file = options.layout_file.empty() ? layout_path(model) : options.layout_file;
   if (options.numa == NumaMode::shard) e.node_of_thread = nodes_of(topology(), threads.cpus);
   e.interleave = options.numa == NumaMode::distribute && topology().n_node > 1;
@@ -204,7 +217,7 @@ ExecutorPlan plan_executor(const model::Model& model, EngineOptions& options,
 
 size_t plan_memory(const model::Model& model, EngineOptions& options) {
   const ExecutorPlan plan = plan_executor(model, options, pool_options(options));
-  return plan.footprint.total(plan.options.kv_blocks, plan.options.state_slots);
+  return plan.footprint.total(plan.options.kv_pages, plan.options.state_slots);
 }
 
 GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options, ThreadPool* pool)
@@ -213,10 +226,11 @@ GraphExecutor::GraphExecutor(const model::Model& model, EngineOptions& options, 
   ExecutorPlan plan =
       plan_executor(model, options, {.threads = pool_.size(), .cpus = pool_.cpus()});
   executor_ = std::make_unique<graph::Executor>(std::move(plan.graph), pool_, plan.options);
+  kv_ = plan.kv;
   const graph::ExecutorOptions& e = plan.options;
-  if (kernel::KvLayout{e.kv_type}.quantised() && plan.footprint.kv_block > 0) {
-    const auto room =
-        std::min<int64_t>({e.max_tokens, positions(e.kv_blocks), options.max_model_len});
+  if (kernel::KvLayout{e.kv_type}.quantised() && plan.footprint.kv_page > 0) {
+    const int64_t whole = int64_t{kv_.n_page} / kv_.block_pages() * kBlock;
+    const auto room = std::min<int64_t>({e.max_tokens, whole, options.max_model_len});
     constexpr int64_t kTooFew = 16;   // means of so few tokens are theirs, not the model's
     if (room > kTooFew)
       executor_->measure_keys(measured_tokens(n_vocab(), static_cast<int>(room)));
@@ -235,7 +249,7 @@ const float* GraphExecutor::run(const StepBatch& batch) {
                        .state = s.state,
                        .marks = s.marks});
   }
-  return executor_->run({.tokens = batch.tokens, .sequences = slices_});
+  return executor_->run({.tokens = batch.tokens, .sequences = slices_, .pages = batch.pages});
 }
 
 std::unique_ptr<StepExecutor> make_executor(const model::Model& model, EngineOptions& options) {

@@ -17,15 +17,15 @@ class GraphExecutor : public StepExecutor {
   GraphExecutor(const model::Model& model, EngineOptions& options, ThreadPool* pool = nullptr);
 
   const float* run(const StepBatch& batch) override;
-  void copy_block(int32_t from, int32_t to) override { executor_->copy_block(from, to); }
-  size_t block_bytes() const override { return executor_->footprint().kv_block; }
-  void read_block(int32_t block, uint8_t* out) const override { executor_->read_block(block, out); }
-  void write_block(int32_t block, const uint8_t* bytes) override {
-    executor_->write_block(block, bytes);
+  void copy_page(int32_t from, int32_t to) override { executor_->copy_page(from, to); }
+  size_t page_bytes() const override { return executor_->footprint().kv_page; }
+  void read_page(int32_t page, uint8_t* out) const override { executor_->read_page(page, out); }
+  void write_page(int32_t page, const uint8_t* bytes) override {
+    executor_->write_page(page, bytes);
   }
   void copy_state(int32_t from, int32_t to) override { executor_->copy_state(from, to); }
   int n_vocab() const override { return static_cast<int>(executor_->n_vocab()); }
-  int n_block() const override { return static_cast<int>(executor_->options().kv_blocks); }
+  const KvShape& kv() const override { return kv_; }
   int n_state() const override { return static_cast<int>(executor_->options().state_slots); }
   int max_tokens() const override { return executor_->options().max_tokens; }
   int max_logits() const override { return executor_->options().max_outputs; }
@@ -38,6 +38,7 @@ class GraphExecutor : public StepExecutor {
   std::unique_ptr<ThreadPool> own_pool_;   // null: shared
   ThreadPool& pool_;
   std::unique_ptr<graph::Executor> executor_;
+  KvShape kv_;
   std::vector<graph::SequenceSlice> slices_;
 };
 

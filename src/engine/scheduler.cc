@@ -27,9 +27,9 @@ bool scores(const Sequence& s) { return s.score_prompt && s.n_past < s.n_prompt;
 
 }  // namespace
 
-Scheduler::Scheduler(const SchedulerOptions& options, BlockIo& io, TierStore* tiers)
+Scheduler::Scheduler(const SchedulerOptions& options, PageIo& io, TierStore* tiers)
     : options_(options),
-      cache_(options.n_block, options.prefix_caching, io, tiers, options.n_state) {
+      cache_(options.kv, options.prefix_caching, io, tiers, options.n_state) {
   STRATA_CHECK(options.n_state == 0 || options.n_state >= options.max_num_seqs);
   STRATA_CHECK(options.max_num_seqs > 0);
   STRATA_CHECK(options.max_num_seqs <= options.max_num_batched_tokens);
@@ -38,7 +38,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, BlockIo& io, TierStore* ti
   prompts_.reserve(options.max_num_seqs);
 }
 
-bool Scheduler::fits(int n_total) const { return blocks_for(n_total - 1) <= cache_.total(); }
+bool Scheduler::fits(int n_total) const { return n_total - 1 <= options_.kv.positions(); }
 
 void Scheduler::add(Sequence& s) {
   STRATA_CHECK(s.state == Sequence::State::idle && !s.tokens.empty());
@@ -67,12 +67,12 @@ bool Scheduler::repeat(Plan& plan) {
   if (changed_ || !waiting_.empty() || plan.n_decode != static_cast<int>(running_.size()))
     return false;
   // All or nothing: whoever cannot grow leaves the choice of a victim to schedule().
-  int needed = 0;
+  KvRoom needed;
   for (const Sequence* s : running_) {
     if (s->n_left() != 1 || !s->draft.empty()) return false;
     needed += growth(*s, 1);
   }
-  if (needed > cache_.available() || plan.n_token != plan.n_decode) return false;
+  if (!cache_.available().covers(needed) || plan.n_token != plan.n_decode) return false;
   plan.load = {};
   for (Plan::Item& item : plan.items) {
     STRATA_CHECK(grow(*item.sequence, 1));
@@ -105,7 +105,7 @@ void Scheduler::add_drafts(Plan& plan) {
     int n = std::min({static_cast<int>(s.draft.size()),
                       options_.max_num_batched_tokens - plan.n_token,
                       options_.max_logits - plan.n_logits});
-    if (n > 0 && growth(s, 1 + n) > cache_.available() - cache_.total() / kReserve) n = 0;
+    if (n > 0 && !(cache_.available() - reserve(0)).covers(growth(s, 1 + n))) n = 0;
     if (n > 0) n = add_checkpoints(s, n);
     s.draft.resize(std::max(n, 0));
     if (n <= 0) continue;
@@ -161,20 +161,24 @@ bool Scheduler::admit(Sequence& s, Plan& plan) {
   if (plan.n_token == options_.max_num_batched_tokens) return false;
   match_prefix(s);
   auto give_up = [&] {
-    cache_.release(s.blocks);
+    cache_.release(s.table);
     s.n_past = s.n_committed = 0;
     return false;
   };
   if (chunk(s, plan) == 0) return give_up();
   // Admit what can be computed to its last known token without taking from others.
   if (!running_.empty()) {
-    int64_t spare = cache_.available() - promised() - (cache_.total() / kReserve + 1);
-    if (growth(s, s.n_left()) + s.n_unforked > spare) return give_up();
+    KvRoom promised = reserve(1);
+    for (const Sequence* running : running_) promised += promise(*running);
+    if (!(cache_.available() - promised).covers(promise(s))) return give_up();
   }
-  copy_lead(s);
-  const int n = chunk(s, plan);
+  if (!scores(s)) {
+    const std::span<const Token> tokens(s.tokens.data(), s.tokens.size() - 1);
+    s.n_past += cache_.copy_lead(tokens.subspan(s.n_past), s.salt, s.table);
+  }
+  const int n = std::min(chunk(s, plan), reachable(s));
   if (n == 0) return give_up();   // one token is left, and no row of logits for it
-  if (cache_.states()) s.state_slot = cache_.take_state(s.blocks);
+  if (cache_.states()) s.state_slot = cache_.take_state(s.table);
   STRATA_CHECK(grow(s, n));
   if (s.n_cached < 0) s.n_cached = s.n_past;
   waiting_.erase(s);
@@ -187,28 +191,11 @@ bool Scheduler::admit(Sequence& s, Plan& plan) {
 /// Takes over the blocks that hold leading tokens already; at least one token is left to compute,
 /// since its logits are needed.
 void Scheduler::match_prefix(Sequence& s) {
-  STRATA_CHECK(s.blocks.empty() && s.n_past == 0);
+  STRATA_CHECK(s.table.blocks.empty() && s.n_past == 0);
   if (scores(s)) return;
-  cache_.match(std::span(s.tokens).first(s.tokens.size() - 1), s.salt, s.blocks);
-  s.n_committed = static_cast<int>(s.blocks.size());
+  s.n_known = cache_.match(std::span(s.tokens).first(s.tokens.size() - 1), s.salt, s.table);
+  s.n_committed = s.table.size();
   s.n_past = s.n_committed * kBlock;
-}
-
-/// A block that shares but its first tokens is copied.
-void Scheduler::copy_lead(Sequence& s) {
-  if (scores(s) || cache_.states()) return;   // a state cannot be cut to a part of a block
-  std::span<const Token> tokens(s.tokens.data(), s.tokens.size() - 1);
-  auto partial = cache_.match_partial(tokens.subspan(s.n_past), s.salt, s.blocks);
-  if (partial.block < 0) return;
-  // Held while a block to copy to is found, lest that evicts the very source.
-  cache_.retain(partial.block);
-  int32_t copy = cache_.allocate();
-  if (copy >= 0) {
-    cache_.copy(partial.block, copy);
-    s.blocks.push_back(copy);
-    s.n_past += partial.n_token;
-  }
-  cache_.release(partial.block);
 }
 
 /// Tokens that budget and logits rows leave for it.
@@ -230,38 +217,44 @@ int Scheduler::within_target(const Sequence& s, const Plan& plan, int n) const {
   return std::max(fits, std::min(n, due));
 }
 
-/// Blocks to allocate before `n_token` more tokens can be written.
-int Scheduler::growth(const Sequence& s, int n_token) const {
-  int n = blocks_for(s.n_past + n_token) - static_cast<int>(s.blocks.size());
-  bool copies = s.n_past % kBlock != 0 && cache_.shared(s.blocks[s.n_past / kBlock]);
-  return std::max(n, 0) + (copies ? 1 : 0);
+/// The block it goes on in is also another one's.
+bool Scheduler::copies(const Sequence& s) const {
+  return s.n_past % kBlock != 0 && cache_.shared(s.table.blocks[s.n_past / kBlock]);
 }
 
-/// Tokens it can write with the blocks there are.
+/// To be allocated before `n_token` more tokens can be written.
+KvRoom Scheduler::growth(const Sequence& s, int n_token) const {
+  const int n = blocks_for(s.n_past + n_token) - s.table.size();
+  return options_.kv.whole(std::max(n, 0) + (copies(s) ? 1 : 0));
+}
+
+/// Tokens it can write with what there is.
 int Scheduler::reachable(const Sequence& s) const {
-  int blocks = cache_.available() - growth(s, 0);
-  return std::max(0, (static_cast<int>(s.blocks.size()) + blocks) * kBlock - s.n_past);
+  const KvRoom room = cache_.available() - growth(s, 0);
+  const int pages = options_.kv.block_pages();
+  const int64_t blocks = pages > 0 ? std::min(room.blocks, room.pages / pages) : room.blocks;
+  return static_cast<int>(std::max<int64_t>(0, (s.table.size() + blocks) * kBlock - s.n_past));
 }
 
 bool Scheduler::grow(Sequence& s, int n_token) {
-  if (growth(s, n_token) > cache_.available()) return false;
-  int tail = s.n_past / kBlock;
-  if (s.n_past % kBlock != 0 && cache_.shared(s.blocks[tail])) {
-    int32_t copy = cache_.allocate();
-    cache_.copy(s.blocks[tail], copy);
-    cache_.release(s.blocks[tail]);
-    s.blocks[tail] = copy;
-  }
-  while (static_cast<int>(s.blocks.size()) < blocks_for(s.n_past + n_token))
-    s.blocks.push_back(cache_.allocate());
+  if (!cache_.available().covers(growth(s, n_token))) return false;
+  if (copies(s)) STRATA_CHECK(cache_.make_own(s.table, s.n_past / kBlock));
+  while (s.table.size() < blocks_for(s.n_past + n_token)) STRATA_CHECK(cache_.extend(s.table));
   return true;
 }
 
-/// Blocks that what runs still needs for its known tokens and the sequences to fork.
-int64_t Scheduler::promised() const {
-  int64_t n = 0;
-  for (const Sequence* s : running_) n += growth(*s, s->n_left()) + s->n_unforked;
-  return n;
+/// What it still needs for its known tokens and the sequences to fork.
+KvRoom Scheduler::promise(const Sequence& s) const {
+  const int n = std::min(s.n_left(), options_.max_num_batched_tokens);
+  KvRoom room = options_.kv.growth(s.table, blocks_for(s.n_past + s.n_left()), n);
+  room += options_.kv.whole(s.n_unforked + (copies(s) ? 1 : 0));
+  return room;
+}
+
+/// What admission leaves free.
+KvRoom Scheduler::reserve(int least) const {
+  const KvShape& kv = options_.kv;
+  return {kv.n_block / kReserve + least, kv.n_page / kReserve + least * kv.block_pages()};
 }
 
 int Scheduler::seats() const {
@@ -280,7 +273,7 @@ Sequence* Scheduler::victim() const {
 
 void Scheduler::preempt(Sequence& s) {
   erase_sorted(running_, s);
-  cache_.preempt(s.blocks);
+  cache_.preempt(s.table);
   drop_state(s);
   s.draft.clear();
   s.n_past = s.n_committed = 0;
@@ -354,8 +347,10 @@ int Scheduler::add_checkpoints(Sequence& s, int n) {
 void Scheduler::keep_snapshots(const Plan::Item& item) {
   Sequence& s = *item.sequence;
   const size_t n = s.marks.size() - static_cast<size_t>(cache_.states() ? item.n_draft : 0);
-  for (size_t i = 0; i < n; ++i)
-    cache_.keep_state(s.blocks[(item.first + s.marks[i].n_token) / kBlock - 1], s.marks[i].slot);
+  for (size_t i = 0; i < n; ++i) {
+    const int end = (item.first + s.marks[i].n_token) / kBlock;
+    cache_.keep_state(s.table.blocks[end - 1], s.marks[i].slot);
+  }
   n_mark_ -= static_cast<int>(n);
   s.marks.erase(s.marks.begin(), s.marks.begin() + static_cast<std::ptrdiff_t>(n));
 }
@@ -369,14 +364,17 @@ void Scheduler::drop_state(Sequence& s) {
   s.marks.clear();
 }
 
-/// Full blocks enter the prefix tree.
+/// Full blocks enter the prefix tree; what no window reaches any more is let go of.
 void Scheduler::advance(Sequence& s, int n_past) {
   s.n_past = n_past;
   for (; (s.n_committed + 1) * kBlock <= s.n_past; ++s.n_committed) {
     std::span<const Token> tokens(s.tokens);
-    cache_.commit(tokens.subspan(size_t(s.n_committed) * kBlock, kBlock), s.salt, s.blocks,
+    cache_.commit(tokens.subspan(size_t(s.n_committed) * kBlock, kBlock), s.salt, s.table,
                   s.n_committed);
   }
+  // The same prompt would go on at its last full block, another one where the tree's match ended.
+  const int ends[] = {(s.n_prompt - 1) / kBlock, s.n_known};
+  cache_.pass(s.table, s.n_past, ends);
 }
 
 void Scheduler::fork(Sequence& from, Sequence& to) {
@@ -388,8 +386,7 @@ void Scheduler::fork(Sequence& from, Sequence& to) {
   to.n_past = from.n_past;
   to.n_cached = from.n_cached;
   to.n_committed = from.n_committed;
-  to.blocks.assign(from.blocks.begin(), from.blocks.end());
-  for (int32_t block : to.blocks) cache_.retain(block);
+  cache_.share(from.table, to.table);
   if (cache_.states()) to.state_slot = cache_.fork_state(from.state_slot);
   to.state = Sequence::State::running;
   insert_sorted(running_, to);
@@ -408,7 +405,7 @@ void Scheduler::remove(Sequence& s) {
   if (s.state != Sequence::State::idle) service_.leave(s.tenant);
   changed_ = true;
   s.state = Sequence::State::idle;
-  cache_.release(s.blocks);
+  cache_.release(s.table);
   drop_state(s);
   s.n_past = s.n_committed = 0;
 }

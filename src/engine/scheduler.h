@@ -19,7 +19,7 @@
 namespace strata::engine {
 
 struct SchedulerOptions {
-  int n_block = 0;
+  KvShape kv = {};
   int n_state = 0;                    // slots of recurrent state, at least max_num_seqs; 0: none
   int max_num_seqs = 256;             // running at once; at most max_num_batched_tokens, max_logits
   int max_num_batched_tokens = 512;   // token budget of a step
@@ -48,7 +48,7 @@ struct Plan {
 /// One step: schedule, copy and compute, computed, then fork / append / remove as sampling says.
 class Scheduler {
  public:
-  /// One block in so many is left free by admission, for what already runs to grow into.
+  /// One block and page in so many is left free by admission, for what already runs to grow into.
   static constexpr int kReserve = 64;
   /// A snapshot of the recurrent state is kept after so many blocks, and after a prompt's last full
   /// block.
@@ -60,8 +60,8 @@ class Scheduler {
   /// Where decoding alone takes longer than the target, a step may last this many times as long.
   static constexpr double kStretch = 2;
 
-  /// Blocks are copied and brought back through `io` while a step is planned.
-  Scheduler(const SchedulerOptions& options, BlockIo& io, TierStore* tiers = nullptr);
+  /// Pages are copied and brought back through `io` while a step is planned.
+  Scheduler(const SchedulerOptions& options, PageIo& io, TierStore* tiers = nullptr);
 
   /// Could a sequence that ends at `n_total` tokens run if it were alone?
   bool fits(int n_total) const;
@@ -89,6 +89,7 @@ class Scheduler {
   bool idle() const { return running_.empty() && waiting_.empty(); }
   uint64_t preemptions() const { return preemptions_; }
   const KvCache& cache() const { return cache_; }
+  KvCache& cache() { return cache_; }
   const SchedulerOptions& options() const { return options_; }
   const StepCost& cost() const { return cost_; }
   const TenantService& service() const { return service_; }
@@ -104,11 +105,12 @@ class Scheduler {
   int chunk(const Sequence& sequence, const Plan& plan) const;
   int within_target(const Sequence& sequence, const Plan& plan, int n) const;
   bool grow(Sequence& sequence, int n_token);
-  int growth(const Sequence& sequence, int n_token) const;
+  bool copies(const Sequence& sequence) const;
+  KvRoom growth(const Sequence& sequence, int n_token) const;
+  KvRoom promise(const Sequence& sequence) const;
+  KvRoom reserve(int least) const;
   int reachable(const Sequence& sequence) const;
-  int64_t promised() const;
   void match_prefix(Sequence& sequence);
-  void copy_lead(Sequence& sequence);
   Sequence* victim() const;
   void preempt(Sequence& sequence);
   void put(Sequence& sequence, int n_token, Plan& plan);

@@ -6,14 +6,16 @@
 #include <numeric>
 #include <random>
 
-#include "engine/testing/no_blocks.h"
+#include "engine/testing/no_pages.h"
 
 namespace strata::engine {
 namespace {
 
+KvShape plain(int n_block) { return KvShape::plain(n_block); }
+
 class SchedulerTest : public ::testing::Test {
  protected:
-  void start(const SchedulerOptions& options) { scheduler.emplace(options, blocks); }
+  void start(const SchedulerOptions& options) { scheduler.emplace(options, pages); }
 
   Sequence& add(int n_prompt, int n_output, int priority = 0, int n = 1, Token first_token = -1,
                 uint32_t tenant = 0) {
@@ -48,14 +50,14 @@ class SchedulerTest : public ::testing::Test {
     return 0;
   }
 
-  testing::NoBlocks blocks;
+  testing::NoPages pages;
   std::optional<Scheduler> scheduler;
   std::deque<Sequence> sequences;
   Plan plan;
 };
 
 TEST_F(SchedulerTest, DecodesFirstThenPromptsInChunks) {
-  start({.n_block = 64, .max_num_seqs = 8, .max_num_batched_tokens = 100, .max_logits = 8});
+  start({.kv = plain(64), .max_num_seqs = 8, .max_num_batched_tokens = 100, .max_logits = 8});
   Sequence& a = add(10, 50);
   step();
   Sequence& b = add(250, 5);
@@ -73,7 +75,7 @@ TEST_F(SchedulerTest, DecodesFirstThenPromptsInChunks) {
 }
 
 TEST_F(SchedulerTest, PriorityThenArrival) {
-  start({.n_block = 64, .max_num_seqs = 1, .max_num_batched_tokens = 100, .max_logits = 8});
+  start({.kv = plain(64), .max_num_seqs = 1, .max_num_batched_tokens = 100, .max_logits = 8});
   Sequence& late = add(10, 1, 5);
   Sequence& first = add(10, 1, 0);
   Sequence& second = add(10, 1, 0);
@@ -86,28 +88,50 @@ TEST_F(SchedulerTest, PriorityThenArrival) {
 }
 
 TEST_F(SchedulerTest, RefusesOnlyWhatCanNeverFit) {
-  start({.n_block = 4, .max_num_seqs = 4, .max_num_batched_tokens = 64, .max_logits = 64});
+  start({.kv = plain(4), .max_num_seqs = 4, .max_num_batched_tokens = 64, .max_logits = 64});
   EXPECT_TRUE(scheduler->fits(4 * kBlock));
   EXPECT_TRUE(scheduler->fits(4 * kBlock + 1));   // the last token is never computed
   EXPECT_FALSE(scheduler->fits(4 * kBlock + 2));
 }
 
 TEST_F(SchedulerTest, NothingIsReservedForOutput) {
-  start({.n_block = 16, .max_num_seqs = 8, .max_num_batched_tokens = 64, .max_logits = 64});
+  start({.kv = plain(16), .max_num_seqs = 8, .max_num_batched_tokens = 64, .max_logits = 64});
   for (int i = 0; i < 8; ++i) add(8, 15 * kBlock);
   step();
   EXPECT_EQ(scheduler->n_running(), 8);
   EXPECT_EQ(scheduler->cache().used(), 8);
 }
 
+TEST_F(SchedulerTest, LongPromptsAreAdmittedForWhatTheirWindowsLeave) {
+  // Whole, a prompt of 20 blocks would take 160 pages; it never has more than 41.
+  start({.kv = {.n_block = 100, .n_page = 100, .groups = {{}, {.reach = 1, .n_page = 7}}},
+         .max_num_seqs = 4, .max_num_batched_tokens = kBlock, .max_logits = 8,
+         .prefix_caching = false});
+  EXPECT_TRUE(scheduler->fits(80 * kBlock));
+  EXPECT_FALSE(scheduler->fits(90 * kBlock));
+  Sequence& a = add(20 * kBlock, 200);
+  Sequence& b = add(20 * kBlock, 200);
+  Sequence& c = add(20 * kBlock, 10);
+  const auto used = [&] { return 100 - scheduler->cache().available().pages; };
+  while (b.n_generated() == 0) {
+    step();
+    ASSERT_LE(used(), a.n_generated() > 0 ? 2 * 41 : 41);
+  }
+  EXPECT_EQ(a.state, Sequence::State::running);
+  EXPECT_EQ(c.state, Sequence::State::waiting);
+  while (!scheduler->idle()) step();
+  EXPECT_EQ(scheduler->preemptions(), 0u);
+  EXPECT_EQ(c.n_generated(), 10);
+}
+
 TEST_F(SchedulerTest, ThePreemptedOneIsTheLastInOrderAndComesBackFirst) {
-  start({.n_block = 4, .max_num_seqs = 4, .max_num_batched_tokens = 512, .max_logits = 64,
+  start({.kv = plain(4), .max_num_seqs = 4, .max_num_batched_tokens = 512, .max_logits = 64,
          .prefix_caching = false});
   Sequence& a = add(kBlock, 2 * kBlock);
   Sequence& b = add(kBlock, 2 * kBlock);
   while (scheduler->preemptions() == 0) step();
   EXPECT_EQ(b.state, Sequence::State::waiting);
-  EXPECT_TRUE(b.blocks.empty());
+  EXPECT_TRUE(b.table.blocks.empty());
   EXPECT_EQ(a.state, Sequence::State::running);
   int generated = b.n_generated();
   EXPECT_GT(generated, 0);
@@ -123,18 +147,18 @@ TEST_F(SchedulerTest, ThePreemptedOneIsTheLastInOrderAndComesBackFirst) {
 }
 
 TEST_F(SchedulerTest, AFullyCachedPromptComputesItsLastToken) {
-  start({.n_block = 16, .max_num_seqs = 4, .max_num_batched_tokens = 512, .max_logits = 64});
+  start({.kv = plain(16), .max_num_seqs = 4, .max_num_batched_tokens = 512, .max_logits = 64});
   add(2 * kBlock, 1, 0, 1, 0);
   step();
   Sequence& again = add(2 * kBlock, 1, 0, 1, 0);
   step();
   EXPECT_EQ(again.n_cached, 2 * kBlock - 1);
   EXPECT_EQ(planned(again), 1);
-  EXPECT_EQ(blocks.n_copied, 1);
+  EXPECT_EQ(pages.n_copied, 1);
 }
 
 TEST_F(SchedulerTest, ForksShareThePromptAndCopyThePartialBlock) {
-  start({.n_block = 16, .max_num_seqs = 4, .max_num_batched_tokens = 512, .max_logits = 64});
+  start({.kv = plain(16), .max_num_seqs = 4, .max_num_batched_tokens = 512, .max_logits = 64});
   Sequence& a = add(kBlock + 10, 20, 0, 2);
   scheduler->schedule(plan);
   scheduler->computed(plan);
@@ -150,13 +174,13 @@ TEST_F(SchedulerTest, ForksShareThePromptAndCopyThePartialBlock) {
   scheduler->append(b, 2);
   scheduler->schedule(plan);
   EXPECT_EQ(scheduler->cache().used(), 3);
-  ASSERT_EQ(blocks.n_copied, 1);
-  EXPECT_EQ(a.blocks[0], b.blocks[0]);
-  EXPECT_NE(a.blocks[1], b.blocks[1]);
+  ASSERT_EQ(pages.n_copied, 1);
+  EXPECT_EQ(a.table.blocks[0], b.table.blocks[0]);
+  EXPECT_NE(a.table.blocks[1], b.table.blocks[1]);
 }
 
 TEST_F(SchedulerTest, PromptScoringKeepsToTheLogitsBudget) {
-  start({.n_block = 16, .max_num_seqs = 4, .max_num_batched_tokens = 512, .max_logits = 16});
+  start({.kv = plain(16), .max_num_seqs = 4, .max_num_batched_tokens = 512, .max_logits = 16});
   Sequence& s = add(40, 2);
   s.score_prompt = true;
   step();
@@ -172,7 +196,7 @@ TEST_F(SchedulerTest, PromptScoringKeepsToTheLogitsBudget) {
 double cost_of(const StepLoad& load) { return 0.001 + 1e-4 * double(load.tokens); }
 
 TEST_F(SchedulerTest, APromptTakesWhatKeepsTheOthersWithinTheTarget) {
-  start({.n_block = 512, .max_num_seqs = 32, .max_num_batched_tokens = 512, .max_logits = 32,
+  start({.kv = plain(512), .max_num_seqs = 32, .max_num_batched_tokens = 512, .max_logits = 32,
          .itl_target_s = 0.02});
   std::mt19937 random(1);
   for (int i = 0; i < 200; ++i) {
@@ -194,7 +218,7 @@ TEST_F(SchedulerTest, APromptTakesWhatKeepsTheOthersWithinTheTarget) {
 }
 
 TEST_F(SchedulerTest, PromptsGetOnWhereDecodingAloneMissesTheTarget) {
-  start({.n_block = 512, .max_num_seqs = 32, .max_num_batched_tokens = 512, .max_logits = 32,
+  start({.kv = plain(512), .max_num_seqs = 32, .max_num_batched_tokens = 512, .max_logits = 32,
          .itl_target_s = 0.0001});
   for (int i = 0; i < 16; ++i) scheduler->observe({.tokens = 1 + i % 8}, cost_of({1 + i % 8}));
   add(4, 100);
@@ -206,7 +230,7 @@ TEST_F(SchedulerTest, PromptsGetOnWhereDecodingAloneMissesTheTarget) {
 }
 
 TEST_F(SchedulerTest, TenantsAreServedFairly) {
-  start({.n_block = 512, .max_num_seqs = 4, .max_num_batched_tokens = 64, .max_logits = 32,
+  start({.kv = plain(512), .max_num_seqs = 4, .max_num_batched_tokens = 64, .max_logits = 32,
          .prefix_caching = false});
   // One floods the queue, the other asks now and then for as much at a time.
   for (int i = 0; i < 200; ++i) add(100, 20, 0, 1, -1, 1);
@@ -218,7 +242,7 @@ TEST_F(SchedulerTest, TenantsAreServedFairly) {
 }
 
 TEST_F(SchedulerTest, WhoComesBackFromIdlenessHasNoCredit) {
-  start({.n_block = 512, .max_num_seqs = 4, .max_num_batched_tokens = 64, .max_logits = 32,
+  start({.kv = plain(512), .max_num_seqs = 4, .max_num_batched_tokens = 64, .max_logits = 32,
          .prefix_caching = false});
   add(10, 5, 0, 1, -1, 2);
   while (!scheduler->idle()) step();
@@ -229,7 +253,7 @@ TEST_F(SchedulerTest, WhoComesBackFromIdlenessHasNoCredit) {
 }
 
 TEST_F(SchedulerTest, DueEarlierRunsFirst) {
-  start({.n_block = 64, .max_num_seqs = 1, .max_num_batched_tokens = 100, .max_logits = 8});
+  start({.kv = plain(64), .max_num_seqs = 1, .max_num_batched_tokens = 100, .max_logits = 8});
   Sequence& calm = add(10, 1);
   scheduler->remove(calm);
   calm.due = 60;
@@ -241,7 +265,7 @@ TEST_F(SchedulerTest, DueEarlierRunsFirst) {
 }
 
 TEST_F(SchedulerTest, ARepeatedPlanIsWhatSchedulingWouldGive) {
-  start({.n_block = 64, .max_num_seqs = 4, .max_num_batched_tokens = 100, .max_logits = 8});
+  start({.kv = plain(64), .max_num_seqs = 4, .max_num_batched_tokens = 100, .max_logits = 8});
   Sequence& a = add(kBlock - 3, 50);
   add(20, 50);
   step();
@@ -251,11 +275,11 @@ TEST_F(SchedulerTest, ARepeatedPlanIsWhatSchedulingWouldGive) {
     ASSERT_TRUE(scheduler->repeat(plan));
     EXPECT_EQ(plan.items[0].sequence, &a);
     EXPECT_EQ(plan.items[0].first, a.n_tokens() - 1);
-    EXPECT_GE(a.blocks.size() * kBlock, a.n_tokens());
+    EXPECT_GE(a.table.blocks.size() * kBlock, a.n_tokens());
     scheduler->computed(plan);
     for (const Plan::Item& item : plan.items) scheduler->append(*item.sequence, 1);
   }
-  EXPECT_EQ(a.blocks.size(), 2u);
+  EXPECT_EQ(a.table.blocks.size(), 2u);
   Sequence& late = add(5, 5);
   EXPECT_FALSE(scheduler->repeat(plan));   // somebody waits
   scheduler->remove(late);
@@ -266,7 +290,7 @@ TEST_F(SchedulerTest, ARepeatedPlanIsWhatSchedulingWouldGive) {
 }
 
 TEST_F(SchedulerTest, RemoveFreesAtOnceInEveryState) {
-  start({.n_block = 16, .max_num_seqs = 1, .max_num_batched_tokens = 32, .max_logits = 16,
+  start({.kv = plain(16), .max_num_seqs = 1, .max_num_batched_tokens = 32, .max_logits = 16,
          .prefix_caching = false});
   Sequence& a = add(100, 5);
   Sequence& b = add(100, 5);

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <vector>
 
+#include "engine/kv/kv_shape.h"
 #include "engine/request.h"
 #include "graph/state_mark.h"
 
@@ -30,10 +31,11 @@ struct Sequence {
   // Kept by the scheduler.
   State state = State::idle;
   bool planned = false;          // part of the step being planned
-  int n_past = 0;                // tokens whose keys and values are in `blocks`
+  int n_past = 0;                // tokens whose keys and values are in `table`
   int n_cached = -1;             // of the prompt, found in the prefix tree; -1: not admitted yet
   int n_committed = 0;           // leading blocks known to the prefix tree
-  std::vector<int32_t> blocks;   // block table
+  int n_known = 0;               // blocks that the prefix tree knew when it was looked for last
+  BlockTable table;
   int32_t state_slot = -1;       // of its recurrent state, which is that after n_past tokens
   std::vector<graph::StateMark> marks;   // of the step: snapshots, then checkpoints of drafts
 

@@ -11,6 +11,7 @@
 
 #include "engine/scheduler.h"
 #include "engine/testing/fake_executor.h"
+#include "engine/testing/random_shape.h"
 
 namespace strata::engine {
 namespace {
@@ -24,26 +25,26 @@ struct SimRequest {
   int n_live() const { return static_cast<int>(std::count(done.begin(), done.end(), false)); }
 };
 
-struct Blocks : FakeKv, BlockIo {
+struct Pages : FakeKv, PageIo {
   using FakeKv::FakeKv, FakeKv::write;
   void copy_state(int32_t from, int32_t to) override { FakeKv::copy_state(from, to); }
-  void copy_block(int32_t from, int32_t to) override { copy(from, to); }
-  size_t block_bytes() const override { return kBytes; }
-  void read_block(int32_t block, uint8_t* out) const override { read(block, out); }
-  void write_block(int32_t block, const uint8_t* bytes) override { write(block, bytes); }
+  void copy_page(int32_t from, int32_t to) override { copy(from, to); }
+  size_t page_bytes() const override { return kBytes; }
+  void read_page(int32_t page, uint8_t* out) const override { read(page, out); }
+  void write_page(int32_t page, const uint8_t* bytes) override { write(page, bytes); }
 };
 
 class Simulation {
  public:
   explicit Simulation(uint64_t seed) : random_(seed) {
-    options_.n_block = pick(1, 40);
+    options_.kv = testing::random_shape(pick(1, 40), [this](int a, int b) { return pick(a, b); });
     options_.max_num_batched_tokens = pick(1, 200);
     options_.max_logits = pick(1, options_.max_num_batched_tokens);
     options_.max_num_seqs = pick(1, options_.max_logits);
     options_.prefix_caching = pick(0, 4) > 0;
     // Every second model keeps a recurrent state, with more or less room for snapshots.
     if (pick(0, 1)) options_.n_state = options_.max_num_seqs + pick(0, 3) * pick(0, 10);
-    kv_.emplace(options_.n_block, options_.n_state);
+    kv_.emplace(options_.kv, options_.n_state);
     scheduler_.emplace(options_, *kv_);
     cancel_rate_ = pick(0, 3) == 0 ? 20 : 0;
     for (int i = 0, n = pick(1, 6); i < n; ++i) {
@@ -64,6 +65,7 @@ class Simulation {
     }
     EXPECT_TRUE(scheduler_->idle());
     EXPECT_EQ(scheduler_->cache().used(), 0);
+    EXPECT_EQ(scheduler_->cache().available().pages, options_.kv.n_page);
     if (const StateSlots* states = scheduler_->cache().states()) {
       EXPECT_EQ(states->used(), 0);
     }
@@ -131,14 +133,15 @@ class Simulation {
     std::vector<StepSequence> batch;
     for (const Plan::Item& item : plan_.items) {
       const Sequence& s = *item.sequence;
-      batch.push_back({int64_t(tokens.size()), item.n_token, item.first, s.blocks, item.n_logits,
-                       s.state_slot, s.marks});
+      batch.push_back({int64_t(tokens.size()), item.n_token, item.first, s.table.blocks,
+                       item.n_logits, s.state_slot, s.marks});
       tokens.insert(tokens.end(), s.tokens.begin() + item.first,
                     s.tokens.begin() + item.first + item.n_token);
     }
+    const PageMap pages = scheduler_->cache().pages().map();
     std::vector<std::vector<uint64_t>> hashes(batch.size());
     for (size_t i = 0; i < batch.size(); ++i)
-      ASSERT_NO_THROW(kv_->write(batch[i], tokens, hashes[i]));
+      ASSERT_NO_THROW(kv_->write(batch[i], tokens, pages, hashes[i]));
     scheduler_->computed(plan_);
     for (size_t i = 0; i < batch.size(); ++i) {
       Sequence& s = *plan_.items[i].sequence;
@@ -183,7 +186,7 @@ class Simulation {
       n_token += item.n_token;
       n_logits += item.n_logits;
       for (int p = item.first; p < item.first + item.n_token; p += 1) {
-        int32_t block = s.blocks[p / kBlock];
+        int32_t block = s.table.blocks[p / kBlock];
         ASSERT_EQ(scheduler_->cache().sequences(block), 1) << "writes to a shared block";
         ASSERT_FALSE(scheduler_->cache().in_tree(block)) << "writes to a cached block";
       }
@@ -216,16 +219,16 @@ class Simulation {
 
   void check_blocks() {
     const KvCache& cache = scheduler_->cache();
-    std::vector<int> owners(options_.n_block, 0);
+    std::vector<int> owners(options_.kv.n_block, 0);
     for (auto& [id, r] : requests_)
       for (const Sequence& s : r.sequences) {
         if (s.state != Sequence::State::running) {
-          ASSERT_TRUE(s.blocks.empty());
+          ASSERT_TRUE(s.table.blocks.empty());
         }
-        for (int32_t b : s.blocks) ++owners[b];
+        for (int32_t b : s.table.blocks) ++owners[b];
       }
     int used = 0;
-    for (int b = 0; b < options_.n_block; ++b) {
+    for (int b = 0; b < options_.kv.n_block; ++b) {
       ASSERT_EQ(cache.sequences(b), owners[b]);
       used += owners[b] > 0;
       // What is used below an idle node could not be evicted when it must.
@@ -234,13 +237,13 @@ class Simulation {
       }
     }
     ASSERT_EQ(cache.used(), used);
-    ASSERT_LE(cache.available(), cache.total());
+    ASSERT_TRUE(options_.kv.total().covers(cache.available()));
   }
 
   std::mt19937_64 random_;
   SchedulerOptions options_;
   std::optional<Scheduler> scheduler_;
-  std::optional<Blocks> kv_;
+  std::optional<Pages> kv_;
   std::vector<std::vector<Token>> families_;
   std::map<uint64_t, SimRequest> requests_;
   Plan plan_;

@@ -52,14 +52,21 @@ int64_t state_stride(const Graph& g) {
   return floats;
 }
 
+PagePlan pages_of(const Graph& g, const ExecutorOptions& options) {
+  std::vector<size_t> bytes;
+  for (const CacheSpec& spec : g.caches) bytes.push_back(layout_of(spec, options).block_bytes());
+  return plan_pages(g.caches, bytes, options.by_window);
+}
+
 Footprint footprint_of(const Graph& g, const MemoryPlan& plan, int threads,
                        const ExecutorOptions& options) {
   Footprint f;
   f.weights = plan_image(g).bytes + vector_bytes(g);
   f.activations = plan.shared_bytes + plan.private_bytes * threads +
                   expert_room_bytes(g, options.max_tokens, threads);
-  for (const CacheSpec& spec : g.caches)
-    f.kv_block += layout_of(spec, options).block_bytes();
+  PagePlan pages = pages_of(g, options);
+  f.kv_page = pages.page_bytes();
+  f.groups = std::move(pages.groups);
   f.state_slot = static_cast<size_t>(state_stride(g)) * sizeof(float);
   return f;
 }
@@ -127,17 +134,18 @@ struct Executor::Impl {
         weights(graph, pool, {.layout_file = o.layout_file, .node_of_thread = o.node_of_thread,
                               .interleave = o.interleave, .binder = o.binder,
                               .on_progress = o.on_progress}),
-        sizes(footprint_of(graph, plan, p.size(), o)) {
+        sizes(footprint_of(graph, plan, p.size(), o)),
+        pages(pages_of(graph, o)) {
     if (graph.states.empty()) options.state_slots = 0;
-    const size_t needed = sizes.total(options.kv_blocks, options.state_slots);
+    const size_t needed = sizes.total(options.kv_pages, options.state_slots);
     const size_t available = memory_available();
     if (needed > available) {
       throw Error(
           Code::resource_exhausted,
           fmt::format("not enough memory: the model needs {} bytes (weights {}, activations "
-                      "{}, {} KV blocks of {}, {} states of {}), {} are available; choose a "
+                      "{}, {} KV pages of {}, {} states of {}), {} are available; choose a "
                       "smaller model, context or --kv-cache-bytes",
-                      needed, sizes.weights, sizes.activations, options.kv_blocks, sizes.kv_block,
+                      needed, sizes.weights, sizes.activations, options.kv_pages, sizes.kv_page,
                       options.state_slots, sizes.state_slot, available));
     }
     size_t frames = 0;
@@ -146,7 +154,7 @@ struct Executor::Impl {
         frames += key_frame_bytes(layout_of(graph.caches[node.cache], options));
     vectors = Arena(vector_bytes(graph) + frames);
     shared = Memory(std::max<size_t>(plan.shared_bytes, 64));
-    kv = Memory(std::max<size_t>(sizes.kv_block * options.kv_blocks, 64));
+    kv = Memory(std::max<size_t>(sizes.kv_page * options.kv_pages, 64));
     states = Memory(std::max<size_t>(sizes.state_slot * options.state_slots, 64));
     // Any thread may attend any head: on several nodes the cache lies on all of them.
     if (options.interleave || !options.node_of_thread.empty()) {
@@ -156,10 +164,26 @@ struct Executor::Impl {
     prepare_run();
     compile();
     load_weights();
-    log::info("weights: {}; KV cache: {} blocks, {} bytes, {}", weights.describe(),
-              options.kv_blocks, kv.size(), pages_text(kv.pages()));
+    log::info("weights: {}; KV cache: {} pages of {} bytes ({}), {}", weights.describe(),
+              options.kv_pages, sizes.kv_page, groups_text(), pages_text(kv.pages()));
     if (options.state_slots > 0)
       log::info("recurrent states: {} of {} bytes", options.state_slots, sizes.state_slot);
+  }
+
+  // What a block takes.
+  std::string groups_text() const {
+    std::string text;
+    for (const CacheGroup& g : pages.groups)
+      text += fmt::format("{}{} a block{}", text.empty() ? "" : ", ", g.n_page,
+                          g.window > 0 ? fmt::format(" within {} positions", g.window) : "");
+    return text.empty() ? "no layer has one" : text;
+  }
+
+  // Of page 0 of a lane.
+  uint8_t* lane(int index) const {
+    size_t before = 0;
+    for (int l = 0; l < index; ++l) before += pages.lanes[l];
+    return kv.data() + before * static_cast<size_t>(options.kv_pages);
   }
 
   void prepare_run() {
@@ -327,7 +351,6 @@ struct Executor::Impl {
   }
 
   void compile() {
-    size_t cache_offset = 0;
     int counters = 0, cursors = 0;
     for (const Node& node : graph.nodes) {
       Step step;
@@ -359,9 +382,11 @@ struct Executor::Impl {
       }
       if (node.op == Op::attention) {
         step.layout = layout_of(graph.caches[node.cache], options);
-        step.cache = kv.data() + cache_offset;
+        const PagePlan::Place& place = pages.places[node.cache];
+        step.cache = lane(place.lane) + place.within;
+        step.page_stride = pages.lanes[place.lane];
+        step.column = place.column;
         if (step.layout.centred) make_key_frame(step);
-        cache_offset += step.layout.block_bytes() * options.kv_blocks;
         step.work = attention_work(node);
         step.counter = counters++;
       }
@@ -420,6 +445,8 @@ struct Executor::Impl {
   void lay_out(const Batch& batch) {
     run.tokens = batch.tokens;
     run.sequences = batch.sequences;
+    run.pages = batch.pages;
+    STRATA_CHECK(run.pages.ids || pages.n_column() <= 1);
     run.n_tokens = static_cast<int64_t>(batch.tokens.size());
     STRATA_CHECK(run.n_tokens <= options.max_tokens);
     run.output_token.clear();
@@ -464,6 +491,7 @@ struct Executor::Impl {
   MemoryPlan plan;
   PackedWeights weights;
   Footprint sizes;
+  PagePlan pages;
   Arena vectors;
   Memory shared, kv, states;
   std::vector<Memory> private_memory;
@@ -494,6 +522,8 @@ const float* Executor::run(const Batch& batch) {
 void Executor::measure_keys(std::span<const int32_t> tokens) {
   std::vector<int32_t> blocks((tokens.size() + kernel::kKvBlock - 1) / kernel::kKvBlock);
   std::iota(blocks.begin(), blocks.end(), 0);
+  std::vector<int32_t> pages(blocks.size() * impl_->pages.n_column());
+  std::iota(pages.begin(), pages.end(), 0);
   const SequenceSlice all{.n_token = static_cast<int>(tokens.size()),
                           .blocks = blocks.data(),
                           .n_logits = 1,
@@ -501,7 +531,9 @@ void Executor::measure_keys(std::span<const int32_t> tokens) {
   // What is measured is to be the same whatever the number of threads.
   const bool deterministic = std::exchange(impl_->run.deterministic, true);
   impl_->run.measuring = true;
-  run({.tokens = tokens, .sequences = {&all, 1}});
+  run({.tokens = tokens,
+       .sequences = {&all, 1},
+       .pages = {.ids = pages.data(), .n_block = std::ssize(blocks)}});
   impl_->run.measuring = false;
   impl_->run.deterministic = deterministic;
 }
@@ -513,28 +545,26 @@ void Executor::profile(bool on) {
 
 std::span<const int64_t> Executor::node_ns() const { return impl_->node_ns; }
 
-void Executor::copy_block(int32_t from, int32_t to) {
-  for (const Step& step : impl_->steps) {
-    if (!step.cache) continue;
-    const size_t bytes = step.layout.block_bytes();
-    std::memcpy(step.cache + bytes * to, step.cache + bytes * from, bytes);
+void Executor::copy_page(int32_t from, int32_t to) {
+  for (size_t l = 0; l < impl_->pages.lanes.size(); ++l) {
+    const size_t bytes = impl_->pages.lanes[l];
+    uint8_t* lane = impl_->lane(static_cast<int>(l));
+    std::memcpy(lane + bytes * to, lane + bytes * from, bytes);
   }
 }
 
-void Executor::read_block(int32_t block, uint8_t* out) const {
-  for (const Step& step : impl_->steps) {
-    if (!step.cache) continue;
-    const size_t bytes = step.layout.block_bytes();
-    std::memcpy(out, step.cache + bytes * block, bytes);
+void Executor::read_page(int32_t page, uint8_t* out) const {
+  for (size_t l = 0; l < impl_->pages.lanes.size(); ++l) {
+    const size_t bytes = impl_->pages.lanes[l];
+    std::memcpy(out, impl_->lane(static_cast<int>(l)) + bytes * page, bytes);
     out += bytes;
   }
 }
 
-void Executor::write_block(int32_t block, const uint8_t* in) {
-  for (const Step& step : impl_->steps) {
-    if (!step.cache) continue;
-    const size_t bytes = step.layout.block_bytes();
-    std::memcpy(step.cache + bytes * block, in, bytes);
+void Executor::write_page(int32_t page, const uint8_t* in) {
+  for (size_t l = 0; l < impl_->pages.lanes.size(); ++l) {
+    const size_t bytes = impl_->pages.lanes[l];
+    std::memcpy(impl_->lane(static_cast<int>(l)) + bytes * page, in, bytes);
     in += bytes;
   }
 }

@@ -8,6 +8,7 @@
 #include "base/numa.h"
 #include "base/threads.h"
 #include "graph/graph.h"
+#include "graph/kv_pages.h"
 #include "graph/state_mark.h"
 #include "kernel/attention.h"
 
@@ -19,7 +20,7 @@ struct SequenceSlice {
   int64_t first_token = 0;
   int n_token = 0;
   int n_past = 0;
-  const int32_t* blocks = nullptr;   // covers n_past + n_token positions
+  const int32_t* blocks = nullptr;   // ids; covers n_past + n_token positions
   int n_logits = 0;                  // how many of its last rows need logits
   int32_t state = -1;                // slot of its recurrent state; -1 if the model has none.
                                      // With n_past 0 it begins as zeros, whatever the slot held.
@@ -29,13 +30,15 @@ struct SequenceSlice {
 struct Batch {
   std::span<const int32_t> tokens;
   std::span<const SequenceSlice> sequences;
+  PageMap pages{};                   // of the blocks that its rows write or may attend
 };
 
 struct ExecutorOptions {
   int max_tokens = 512;                            // rows of a batch
   int max_outputs = 256;                           // rows with logits
   int max_sequences = 256;
-  int64_t kv_blocks = 0;                           // kernel::kKvBlock positions each
+  int64_t kv_pages = 0;                            // kernel::kKvBlock positions each
+  bool by_window = false;                          // pages by window (PagePlan); else of all layers
   int64_t state_slots = 0;                         // recurrent states; unused if the graph has none
   kernel::KvType kv_type = kernel::KvType::f16;
   bool kv_rotated = false;                         // see kernel::KvLayout; of q8_0 and q4_0 only
@@ -52,10 +55,11 @@ struct ExecutorOptions {
 /// Bytes that an executor will allocate.
 struct Footprint {
   size_t weights = 0, activations = 0;
-  size_t kv_block = 0;                             // one block of all layers
+  size_t kv_page = 0;
+  std::vector<CacheGroup> groups{};                // which pages a block takes; none: no caches
   size_t state_slot = 0;                           // one sequence's state of all layers
-  size_t total(int64_t kv_blocks, int64_t state_slots) const {
-    return weights + activations + kv_block * kv_blocks + state_slot * state_slots;
+  size_t total(int64_t kv_pages, int64_t state_slots) const {
+    return weights + activations + kv_page * kv_pages + state_slot * state_slots;
   }
 };
 
@@ -78,11 +82,11 @@ class Executor {
   /// cached before is lost. Other caches need none.
   void measure_keys(std::span<const int32_t> tokens);
 
-  /// Copies one block of every layer (copy-on-write).
-  void copy_block(int32_t from, int32_t to);
-  /// One block of every layer, one after the other: Footprint::kv_block bytes.
-  void read_block(int32_t block, uint8_t* out) const;
-  void write_block(int32_t block, const uint8_t* bytes);
+  /// Copy-on-write.
+  void copy_page(int32_t from, int32_t to);
+  /// A page's layers one after the other: Footprint::kv_page bytes.
+  void read_page(int32_t page, uint8_t* out) const;
+  void write_page(int32_t page, const uint8_t* bytes);
   /// Copies a whole slot (prefix hit, fork).
   void copy_state(int32_t from, int32_t to);
 

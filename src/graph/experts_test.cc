@@ -91,7 +91,7 @@ std::vector<int32_t> tokens(int n) {
 std::vector<float> run(Graph graph, int n, int threads, bool exact) {
   ThreadPool pool({.threads = threads, .cpus = {}, .pin = false});
   Executor executor(std::move(graph), pool,
-                    {.max_tokens = n, .max_outputs = n, .max_sequences = 1, .kv_blocks = 8,
+                    {.max_tokens = n, .max_outputs = n, .max_sequences = 1, .kv_pages = 8,
                      .kv_type = kernel::KvType::f32, .exact = exact});
   const std::vector<int32_t> ids = tokens(n), blocks = {0, 1, 2, 3, 4, 5, 6, 7};
   const SequenceSlice slice{0, n, 0, blocks.data(), n};

@@ -132,7 +132,7 @@ Graph build_plain(const FakeSource& s) {
 std::vector<float> logits(Graph graph, bool fuse, bool exact, int threads, int chunk) {
   ThreadPool pool({.threads = threads, .cpus = {}, .pin = false});
   Executor executor(std::move(graph), pool,
-                    {.max_tokens = 40, .max_outputs = 40, .max_sequences = 1, .kv_blocks = 2,
+                    {.max_tokens = 40, .max_outputs = 40, .max_sequences = 1, .kv_pages = 2,
                      .kv_type = kernel::KvType::f32, .exact = exact, .fuse = fuse});
   std::vector<int32_t> tokens(20), blocks = {1, 0};
   for (int i = 0; i < 20; ++i) tokens[i] = i * 7 % kVocab;
@@ -287,7 +287,7 @@ TEST(Executor, SaysWhatItNeedsBeforeLoading) {
   const FakeSource s = weights(kernel::Type::f32);
   ThreadPool pool({.threads = 1, .cpus = {}, .pin = false});
   try {
-    Executor executor(build(s), pool, {.kv_blocks = int64_t{1} << 40});
+    Executor executor(build(s), pool, {.kv_pages = int64_t{1} << 40});
     FAIL() << "loaded";
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), Code::resource_exhausted);
@@ -301,7 +301,7 @@ TEST(Executor, MeetsAsOftenAsTheRuleSays) {
   for (const bool exact : {false, true}) {
     ThreadPool pool({.threads = 2, .cpus = {}, .pin = false});
     Executor executor(build(s), pool,
-                      {.max_tokens = 40, .max_outputs = 40, .max_sequences = 1, .kv_blocks = 1,
+                      {.max_tokens = 40, .max_outputs = 40, .max_sequences = 1, .kv_pages = 1,
                        .kv_type = kernel::KvType::f32, .exact = exact});
     const std::vector<int32_t> tokens(40, 3);
     const int32_t block = 0;
@@ -319,12 +319,12 @@ TEST(Executor, MeetsAsOftenAsTheRuleSays) {
 TEST(Executor, CopiesBlocks) {
   const FakeSource s = weights(kernel::Type::f32);
   ThreadPool pool({.threads = 2, .cpus = {}, .pin = false});
-  Executor executor(build(s), pool, {.max_tokens = 8, .max_outputs = 8, .kv_blocks = 3,
+  Executor executor(build(s), pool, {.max_tokens = 8, .max_outputs = 8, .kv_pages = 3,
                                      .kv_type = kernel::KvType::f32, .exact = true});
   const std::vector<int32_t> tokens = {3, 1, 4, 1, 5}, first = {0}, copy = {2};
   const SequenceSlice prompt{0, 5, 0, first.data(), 0};
   executor.run({tokens, {&prompt, 1}});
-  executor.copy_block(0, 2);
+  executor.copy_page(0, 2);
   const int32_t next = 9;
   std::vector<std::vector<float>> rows;
   for (const auto& blocks : {first, copy}) {

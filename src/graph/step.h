@@ -69,6 +69,7 @@ struct Run {
   bool measuring = false;                       // keys of this batch set the frames of their heads
   std::span<const int32_t> tokens;
   std::span<const SequenceSlice> sequences;
+  PageMap pages;
   int64_t n_tokens = 0, n_outputs = 0;
   std::vector<int32_t> position, block, slot;   // by token
   std::vector<int64_t> output_token;            // by output row
@@ -112,7 +113,9 @@ struct Step {
   bool norm_shared = true;                      // one gain for all heads
   // attention
   kernel::KvLayout layout;
-  uint8_t* cache = nullptr;
+  uint8_t* cache = nullptr;                     // of page 0
+  size_t page_stride = 0;
+  int column = 0;                               // of the page map
   // of a centred cache, [n_head_kv][d_k]: mean of the keys before their rotary embedding; units
   float *key_mean = nullptr, *key_unit = nullptr;
   int work = 0;                                 // index into Run::attention

@@ -28,9 +28,10 @@ struct AttendRow {
 /// row without positions gives zeros (a partial: sum 0, or 1 with a sink).
 struct Attend {
   KvLayout layout;
-  const uint8_t* pool = nullptr;    // block b is at pool + b * block_stride
+  const uint8_t* pool = nullptr;    // page p is at pool + p * block_stride
   size_t block_stride = 0;
-  const int32_t* table = nullptr;   // physical block of each logical block of the sequence
+  const int32_t* table = nullptr;   // id of each block of the sequence
+  const int32_t* pages = nullptr;   // page of each id; null: the id itself
   int head = 0;                     // KV head
   const float* unit = nullptr;      // KeyFrame::unit of the head, if centred
   float scale = 1;                  // scores = scale * q.k

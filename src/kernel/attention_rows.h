@@ -166,7 +166,8 @@ STRATA_INLINE bool attends(const AttendRow& row, int block) {
 }
 
 STRATA_INLINE const uint8_t* keys_of(const Attend& task, int block) {
-  return task.pool + task.table[block] * task.block_stride + task.head * task.layout.head_bytes();
+  const int32_t id = task.table[block], page = task.pages ? task.pages[id] : id;
+  return task.pool + page * task.block_stride + task.head * task.layout.head_bytes();
 }
 
 /// The band starting at row `first` over one block: neighbouring rows that attend it go together.

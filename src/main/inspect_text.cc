@@ -82,6 +82,8 @@ nlohmann::json inspect_json(const model::Store& store) {
                          {"blockers", plan.blockers},
                          {"remarks", plan.remarks},
                          {"bytes", store.total_bytes()}};
+  for (auto [window, bytes] : plan.kv_window_bytes)
+    json["kv_windows"].push_back({{"positions", window}, {"bytes_a_token", bytes}});
   for (const auto& [key, value] : store.metadata().values) {
     std::visit([&, &key = key](const auto& v) { json["metadata"][key] = v; }, value.v);
   }

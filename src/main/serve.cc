@@ -69,6 +69,8 @@ void add(CLI::App& app) {
               "a request's text is the same alone and in any batch");
   c->add_flag("--enable-prefix-caching,!--no-enable-prefix-caching", e.prefix_caching,
               "reuse the KV of common prefixes (on)");
+  c->add_flag("--disable-hybrid-kv-cache-manager{false}", e.kv_by_window,
+              "layers with a sliding window keep all positions, as the others do");
   c->add_option("--kv-ram-bytes", e.kv_ram_bytes, "memory for KV blocks that had to make room")
       ->transform(CLI::AsSizeValue(false));
   c->add_option("--kv-disk-path", e.kv_disk_path,

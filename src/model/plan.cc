@@ -25,8 +25,11 @@ void check_graph(const Store& store, const Hyper& hyper, Plan& plan) {
   }
   const Weights weights(store, hyper);
   const graph::Graph g = build_graph(*arch, hyper, weights);
-  for (const graph::CacheSpec& c : g.caches)
-    plan.kv_bytes_a_token += static_cast<size_t>(c.n_head_kv) * (c.d_k + c.d_v) * 2;
+  for (const graph::CacheSpec& c : g.caches) {
+    const size_t bytes = static_cast<size_t>(c.n_head_kv) * (c.latent ? c.d_k : c.d_k + c.d_v) * 2;
+    plan.kv_bytes_a_token += bytes;
+    if (c.window > 0) plan.kv_window_bytes[c.window] += bytes;
+  }
 }
 
 void remark_unsupported(const Store& store, Plan& plan) {
@@ -97,8 +100,12 @@ std::string plan_text(const Plan& p) {
                         100.0 * static_cast<double>(s.bytes) /
                             static_cast<double>(std::max<size_t>(p.bytes, 1)));
   text += "\n";
-  if (p.kv_bytes_a_token > 0)
-    text += fmt::format("cache: {} bytes a token\n", p.kv_bytes_a_token);
+  if (p.kv_bytes_a_token > 0) {
+    text += fmt::format("cache: {} bytes a token", p.kv_bytes_a_token);
+    for (auto [window, bytes] : p.kv_window_bytes)
+      text += fmt::format(", {} of them for the last {} alone", bytes, window);
+    text += "\n";
+  }
   if (!p.tokenizer.empty())
     text += fmt::format("tokenizer {}{}\n", p.tokenizer, p.chat ? ", with a chat template" : "");
   for (const std::string& b : p.blockers) text += fmt::format("cannot run: {}\n", b);

@@ -24,13 +24,19 @@ ModelMetrics::ModelMetrics(Metrics& metrics, const std::string& model_name)
       running_(metrics_.gauge("vllm:num_requests_running", "Sequences in the batch.", model_)),
       waiting_(metrics_.gauge("vllm:num_requests_waiting", "Sequences not yet admitted.", model_)),
       kv_usage_(metrics_.gauge("vllm:kv_cache_usage_perc",
-                               "Share of the KV blocks that sequences use, 0 to 1.", model_)),
+                               "Share of the KV memory that sequences use, 0 to 1.", model_)),
       kv_total_(metrics_.gauge("strata:kv_blocks", "KV blocks by state.",
                                {model_[0], {"state", "total"}})),
       kv_used_(metrics_.gauge("strata:kv_blocks", "KV blocks by state.",
                               {model_[0], {"state", "used"}})),
       kv_cached_(metrics_.gauge("strata:kv_blocks", "KV blocks by state.",
                                 {model_[0], {"state", "cached"}})),
+      kv_bytes_total_(metrics_.gauge("strata:kv_bytes", "KV memory by state.",
+                                     {model_[0], {"state", "total"}})),
+      kv_bytes_used_(metrics_.gauge("strata:kv_bytes", "KV memory by state.",
+                                    {model_[0], {"state", "used"}})),
+      kv_bytes_cached_(metrics_.gauge("strata:kv_bytes", "KV memory by state.",
+                                      {model_[0], {"state", "cached"}})),
       state_total_(metrics_.gauge("strata:state_slots", "Slots of recurrent state.",
                                   {model_[0], {"state", "total"}})),
       state_used_(metrics_.gauge("strata:state_slots", "Slots of recurrent state.",
@@ -86,9 +92,12 @@ void ModelMetrics::finished(std::string_view reason, double seconds,
 void ModelMetrics::update(const engine::EngineStats& s) {
   running_.set(s.running);
   waiting_.set(s.waiting);
-  const double total = static_cast<double>(s.kv_blocks_total);
-  kv_usage_.set(total > 0 ? static_cast<double>(s.kv_blocks_used) / total : 0);
-  kv_total_.set(total);
+  const double bytes = static_cast<double>(s.kv_bytes_total);
+  kv_usage_.set(bytes > 0 ? static_cast<double>(s.kv_bytes_used) / bytes : 0);
+  kv_bytes_total_.set(bytes);
+  kv_bytes_used_.set(static_cast<double>(s.kv_bytes_used));
+  kv_bytes_cached_.set(static_cast<double>(s.kv_bytes_cached));
+  kv_total_.set(static_cast<double>(s.kv_blocks_total));
   kv_used_.set(static_cast<double>(s.kv_blocks_used));
   kv_cached_.set(static_cast<double>(s.kv_blocks_cached));
   const std::pair<const char*, uint64_t> tiers[] = {{"memory", s.tiers.ram_blocks},

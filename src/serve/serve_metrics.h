@@ -32,6 +32,7 @@ class ModelMetrics {
   const Labels model_;
   engine::EngineStats seen_;
   Gauge running_, waiting_, kv_usage_, kv_total_, kv_used_, kv_cached_;
+  Gauge kv_bytes_total_, kv_bytes_used_, kv_bytes_cached_;
   Gauge state_total_, state_used_, state_cached_;
   Counter prompt_tokens_, generated_tokens_, prefix_queries_, prefix_hits_, preemptions_;
   Counter draft_tokens_, accepted_tokens_, step_seconds_, compute_seconds_, steps_;

@@ -33,3 +33,25 @@ def test_prefix_hits_give_the_logits_of_a_miss(start_server):
             assert ours.keys() == theirs.keys()
             assert all(abs(ours[token] - theirs[token]) < 1e-3 for token in ours)
     assert cached.stop() == 0
+
+
+def test_turns_go_on_where_the_last_one_ended(start_server):
+    """Several windows long: pages behind them are given back, and the next turn still hits."""
+    server = start_server("--max-model-len", 4096, "--speculation", "off", model=GEMMA)
+    text, before = COMMON, 0
+    for turn in range(4):
+        text += f" Now turn {turn}: " + " ".join(str(turn * 1000 + n) for n in range(60))
+        answer = httpx.post(
+            f"{server.url}/v1/completions",
+            json={"prompt": text, "max_tokens": 70, "temperature": 0, "ignore_eos": True},
+            timeout=REQUEST_TIMEOUT_S,
+        ).json()
+        usage = answer["usage"]
+        # All but the end of the last answer, whose tokens may be cut anew, and a part of a block.
+        assert usage["prompt_tokens_details"]["cached_tokens"] >= before - 2 * 64
+        before = usage["total_tokens"]
+        text += answer["choices"][0]["text"]
+    assert before > 3 * 512
+    assert server.metric("strata:kv_bytes", state="used") == 0
+    assert 0 < server.metric("strata:kv_bytes", state="cached")
+    assert server.stop() == 0

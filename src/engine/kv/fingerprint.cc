@@ -12,10 +12,10 @@ namespace strata::engine {
 std::string kv_fingerprint(const model::Model& model, const EngineOptions& options) {
   constexpr size_t kSample = 4096, kSamples = 3;
   model::Sha256 hash;
-  constexpr int kLayout = 2;   // of blocks: one more whenever kernel/kv.h changes
-  hash.add(fmt::format("{} {} {} {} {}", kLayout, model.hyper.arch,
+  constexpr int kLayout = 3;   // of blocks: one more whenever kernel/kv.h or graph/kv_pages.h does
+  hash.add(fmt::format("{} {} {} {} {} {}", kLayout, model.hyper.arch,
                        static_cast<int>(options.precision), options.kv_cache_dtype,
-                       kernel::isa_name(kernel::isa_level())));
+                       options.kv_by_window, kernel::isa_name(kernel::isa_level())));
   for (const graph::StoredTensor& t : model.store->tensors()) {
     hash.add(fmt::format("{} {} {} {}\n", t.name, static_cast<int>(t.type), t.bytes,
                          fmt::join(t.shape, "x")));

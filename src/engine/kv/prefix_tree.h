@@ -8,12 +8,10 @@
 #include <span>
 #include <vector>
 
+#include "engine/kv/kv_shape.h"
 #include "engine/request.h"
-#include "kernel/attention.h"
 
 namespace strata::engine {
-
-inline constexpr int kBlock = kernel::kKvBlock;
 
 /// Blocks of a pool of n_block. A node whose block no sequence uses is idle; since whoever uses a
 /// block uses all before it, what is below an idle node is idle too.

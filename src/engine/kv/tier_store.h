@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "engine/kv/block_io.h"
+#include "engine/kv/page_io.h"
 #include "engine/kv/block_key.h"
 
 namespace strata::engine {
@@ -20,6 +20,8 @@ struct TierOptions {
   std::string disk_path = {};   // folder; empty: no files
   size_t disk_bytes = 0;
   std::string model = {};       // fingerprint of what computed the blocks
+  // A block comes with the pages of all groups, or with those of groups without a window alone.
+  int block_pages = 1, bare_pages = 1;
 };
 
 /// Counts since the start.
@@ -42,19 +44,21 @@ class TierStore {
   static constexpr size_t kRamLeast = 64;
 
   /// Errors: those of making the folder.
-  TierStore(const TierOptions& options, BlockIo& io);
+  TierStore(const TierOptions& options, PageIo& io);
   ~TierStore();   // writes what is queued
 
   const BlockKey& model_root(uint64_t salt);
 
-  bool in_ram(const BlockKey& key) const;
-  bool on_disk(const BlockKey& key) const;
-  /// Copies a block that leaves the pool into memory.
-  void keep(const BlockKey& key, std::span<const Token> tokens, int32_t block);
+  /// Pages of a block that are there, the first ones; -1: the block is not.
+  static constexpr int kAbsent = -1;
+  int in_ram(const BlockKey& key) const;
+  int on_disk(const BlockKey& key) const;
+  /// Copies a block that leaves the pool into memory: `pages` are its first ones.
+  void keep(const BlockKey& key, std::span<const Token> tokens, std::span<const int32_t> pages);
   /// Writes a block to its file, later.
-  void persist(const BlockKey& key, std::span<const Token> tokens, int32_t block);
-  /// Fills a block of the pool from memory; false: it is not there.
-  bool load(const BlockKey& key, std::span<const Token> tokens, int32_t block);
+  void persist(const BlockKey& key, std::span<const Token> tokens, std::span<const int32_t> pages);
+  /// Fills pages of the pool from memory, -1: not wanted. False: not all are there.
+  bool load(const BlockKey& key, std::span<const Token> tokens, std::span<const int32_t> pages);
 
   struct Wanted {
     BlockKey key;
@@ -68,7 +72,7 @@ class TierStore {
   /// Returns when nothing is queued (tests).
   void flush();
 
-  size_t ram_capacity() const { return ram_capacity_; }
+  size_t ram_capacity() const;   // in whole blocks
   TierStats stats() const;
 
  private:
@@ -79,6 +83,7 @@ class TierStore {
   };
   struct File {
     std::list<BlockKey>::iterator use;
+    int n_page;
   };
   struct Job {
     uint64_t ticket = 0;              // 0: a write
@@ -89,17 +94,21 @@ class TierStore {
   };
   std::string path(const BlockKey& key) const;
   void open_folder();
+  std::vector<uint8_t> read_pages(std::span<const int32_t> pages) const;
+  int pages_of(const Slot& slot) const;
+  static size_t size_of(const Slot& slot);
+  size_t file_bytes(int n_page) const;
   void insert(const BlockKey& key, std::span<const Token> tokens, std::vector<uint8_t> bytes);
-  void add_file(const BlockKey& key);
+  void add_file(const BlockKey& key, int n_page);
   void remove_file(const BlockKey& key);
   void work();
   void write(Job& job);
   void read(Job& job);
 
   const TierOptions options_;
-  BlockIo& io_;
-  const size_t block_bytes_;
-  size_t ram_capacity_ = 0, disk_capacity_ = 0;   // blocks
+  PageIo& io_;
+  const size_t page_bytes_;
+  size_t ram_bytes_ = 0;              // most
   std::string folder_;
   std::unordered_map<uint64_t, BlockKey> roots_;
 
@@ -108,6 +117,7 @@ class TierStore {
   std::unordered_map<BlockKey, Slot> ram_;
   std::unordered_map<BlockKey, File> disk_;
   std::list<BlockKey> ram_uses_, disk_uses_;      // least recently used first
+  size_t ram_used_ = 0, disk_used_ = 0;           // bytes
   std::deque<Job> jobs_;
   std::set<uint64_t> tickets_;        // under way
   std::set<BlockKey> writing_;        // queued for their file

@@ -1,7 +1,6 @@
 #include "engine/measure/bench_model.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -50,32 +49,30 @@ class DecodingBatch {
  public:
   // All have the same `depth` positions before; the first computes them, the others copy.
   DecodingBatch(GraphExecutor& executor, int batch, int depth, int room)
-      : executor_(executor), depth_(depth), tokens_(some_tokens(batch, executor.n_vocab())) {
-    const int each = (room + kernel::kKvBlock - 1) / kernel::kKvBlock;
-    if (int64_t{batch} * each > executor.n_block())
-      fail(Code::resource_exhausted,
-           "{} sequences of {} positions need {} blocks of KV memory, there are {}: fewer "
-           "sequences or a smaller depth", batch, room, int64_t{batch} * each, executor.n_block());
-    blocks_.resize(static_cast<size_t>(batch) * each);
-    std::iota(blocks_.begin(), blocks_.end(), 0);
-    for (int i = 0; i < batch; ++i)
-      sequences_.push_back(
-          {.first_token = i, .n_token = 1,
-           .blocks = std::span(blocks_).subspan(static_cast<size_t>(i) * each, each),
-           .n_logits = 1, .state = executor.n_state() > 0 ? i : -1});
+      : executor_(executor), cache_(executor.kv(), false, executor), depth_(depth),
+        tokens_(some_tokens(batch, executor.n_vocab())), tables_(static_cast<size_t>(batch)) {
     const std::vector<Token> before = some_tokens(depth, executor.n_vocab());
     for (int past = 0; past < depth;) {
-      StepSequence first = sequences_[0];
-      first.n_token = std::min(depth - past, executor.max_tokens());
-      first.n_past = past;
-      first.n_logits = 0;
+      StepSequence first{.n_token = std::min(depth - past, executor.max_tokens()), .n_past = past,
+                         .blocks = {},
+                         .state = executor.n_state() > 0 ? 0 : -1};
+      extend(tables_[0], past + first.n_token);
+      first.blocks = tables_[0].blocks;
       executor.run({.tokens = std::span(before).subspan(past, first.n_token),
-                    .sequences = {&first, 1}});
+                    .sequences = {&first, 1},
+                    .pages = cache_.pages().map()});
       past += first.n_token;
+      cache_.pass(tables_[0], past);
     }
-    for (int i = 1; i < batch; ++i)
-      for (int block = 0; block * kernel::kKvBlock < depth; ++block)
-        executor.copy_block(sequences_[0].blocks[block], sequences_[i].blocks[block]);
+    for (int i = 0; i < batch; ++i) {
+      BlockTable& table = tables_[i];
+      if (i > 0) cache_.share(tables_[0], table);
+      for (int block = 0; i > 0 && block < table.size(); ++block)
+        if (!cache_.make_own(table, block)) refuse();
+      extend(table, room);
+      sequences_.push_back({.first_token = i, .n_token = 1, .blocks = table.blocks, .n_logits = 1,
+                            .state = executor.n_state() > 0 ? i : -1});
+    }
   }
 
   // Seconds a step, of `steps` from the depth on.
@@ -83,16 +80,28 @@ class DecodingBatch {
     const double start = now_s();
     for (int i = 0; i < steps; ++i) {
       for (StepSequence& s : sequences_) s.n_past = depth_ + i;
-      executor_.run({.tokens = tokens_, .sequences = sequences_});
+      executor_.run({.tokens = tokens_, .sequences = sequences_, .pages = cache_.pages().map()});
     }
     return (now_s() - start) / steps;
   }
 
  private:
+  void extend(BlockTable& table, int positions) {
+    while (table.size() * kBlock < positions)
+      if (!cache_.extend(table)) refuse();
+  }
+  [[noreturn]] void refuse() const {
+    fail(Code::resource_exhausted,
+         "{} sequences after {} positions need more than the {} pages of KV memory that there are: "
+         "fewer sequences, a smaller depth or fewer tokens",
+         tables_.size(), depth_, executor_.kv().n_page);
+  }
+
   GraphExecutor& executor_;
+  KvCache cache_;
   int depth_;
   std::vector<Token> tokens_;
-  std::vector<int32_t> blocks_;
+  std::vector<BlockTable> tables_;
   std::vector<StepSequence> sequences_;
 };
 

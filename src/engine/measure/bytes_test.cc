@@ -44,7 +44,7 @@ TEST(LatentModel, MemoryAndBytesATokenFollowFromTheShape) {
 
   // One row of latent and rotated key a token and layer, nothing a head: in f16.
   const size_t position = size_t{2} * s.n_layer * (s.kv_rank + s.d_rope);
-  EXPECT_EQ(graph.footprint().kv_block, kernel::kKvBlock * position);
+  EXPECT_EQ(graph.footprint().kv_page, kernel::kKvBlock * position);
   EXPECT_EQ(graph.step_kv_bytes(300), 300.0 * static_cast<double>(position));
   EXPECT_DOUBLE_EQ(graph.step_weight_bytes(), weights_a_token(s));
 }

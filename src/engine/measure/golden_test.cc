@@ -114,22 +114,22 @@ TEST_P(Golden, MatchesReferenceInABatch) {
   const std::vector<Case> cases = read_cases(GetParam());
   EngineOptions options = exact_options();
   GraphExecutor executor(*model, options);
+  KvCache cache(executor.kv(), false, executor);
   const int64_t vocab = executor.n_vocab();
-  std::vector<std::vector<int32_t>> blocks;
+  // Two blocks each, neither adjacent nor in order.
+  std::vector<BlockTable> tables(cases.size());
+  for (BlockTable& table : tables) ASSERT_TRUE(cache.extend(table));
+  for (auto table = tables.rbegin(); table != tables.rend(); ++table)
+    ASSERT_TRUE(cache.extend(*table));
   std::vector<Token> tokens;
   std::vector<StepSequence> batch;
   for (size_t i = 0; i < cases.size(); ++i) {
-    // Two blocks each, neither adjacent nor ascending.
-    const int n = static_cast<int>(cases.size());
-    blocks.push_back({2 * n - 1 - static_cast<int>(i), static_cast<int>(i)});
-  }
-  for (size_t i = 0; i < cases.size(); ++i) {
     const int n = static_cast<int>(cases[i].prompt.size());
     const int32_t state = executor.n_state() > 0 ? static_cast<int32_t>(i) : -1;
-    batch.push_back({static_cast<int64_t>(tokens.size()), n, 0, blocks[i], 1, state});
+    batch.push_back({static_cast<int64_t>(tokens.size()), n, 0, tables[i].blocks, 1, state});
     tokens.insert(tokens.end(), cases[i].prompt.begin(), cases[i].prompt.end());
   }
-  const float* logits = executor.run({tokens, batch});
+  const float* logits = executor.run({tokens, batch, cache.pages().map()});
   std::vector<std::vector<Token>> greedy(cases.size());
   for (size_t i = 0; i < cases.size(); ++i)
     expect_logits(cases[i], logits + static_cast<int64_t>(i) * vocab, GetParam() + " batched");
@@ -141,10 +141,11 @@ TEST_P(Golden, MatchesReferenceInABatch) {
     tokens.clear();
     for (size_t i = 0; i < cases.size(); ++i) {
       const int past = batch[i].n_past + batch[i].n_token;
-      batch[i] = {static_cast<int64_t>(i), 1, past, blocks[i], 1, batch[i].state};
+      cache.pass(tables[i], past);
+      batch[i] = {static_cast<int64_t>(i), 1, past, tables[i].blocks, 1, batch[i].state};
       tokens.push_back(greedy[i].back());
     }
-    logits = executor.run({tokens, batch});
+    logits = executor.run({tokens, batch, cache.pages().map()});
   }
   for (size_t i = 0; i < cases.size(); ++i)
     expect_greedy(cases[i], greedy[i], GetParam() + " batched");

@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "engine/kv/prefix_tree.h"
 #include "kernel/ops.h"
 
 namespace strata::engine {
@@ -13,23 +12,20 @@ namespace strata::engine {
 DraftModel::DraftModel(StepExecutor& executor, int n_vocab, int max_len,
                        std::function<double()> now)
     : executor_(&executor), n_vocab_(n_vocab),
-      max_len_(std::min(max_len, executor.n_block() * kBlock)), now_(std::move(now)),
-      pool_(executor.n_block()) {
+      max_len_(static_cast<int>(std::min<int64_t>(max_len, executor.kv().positions()))),
+      now_(std::move(now)), cache_(executor.kv(), false, executor) {
   STRATA_CHECK(executor.n_state() == 0);
 }
 
 bool DraftModel::grow(Cursor& c, int n_token) {
   const int needed = (c.n_past + n_token + kBlock - 1) / kBlock;
-  while (static_cast<int>(c.blocks.size()) < needed) {
-    const int32_t block = pool_.allocate();
-    if (block < 0) return false;
-    c.blocks.push_back(block);
-  }
+  while (c.table.size() < needed)
+    if (!cache_.extend(c.table)) return false;
   return true;
 }
 
 void DraftModel::release(Cursor& c) {
-  for (int32_t block : c.blocks) pool_.release(block);
+  cache_.release(c.table);
   c = {};
 }
 
@@ -48,6 +44,7 @@ void DraftModel::plan(std::span<const Wish> wishes) {
     w.sequence->draft.clear();
     // The last token at least: what follows it is wanted.
     c.n_past = std::min(c.n_past, w.sequence->n_tokens() - 1);
+    cache_.pass(c.table, c.n_past);
     const int lacks = w.sequence->n_tokens() - c.n_past;
     if (w.n_token <= 0 || w.sequence->n_tokens() + w.n_token > max_len_) continue;
     if (static_cast<int>(rows_.size()) == executor_->max_logits()) return;
@@ -64,7 +61,7 @@ void DraftModel::put(const Row& row) {
   const Sequence& s = *row.wish.sequence;
   Cursor& c = *row.wish.cursor;
   const int first = c.n_past + c.n_ahead;
-  batch_.push_back({static_cast<int64_t>(tokens_.size()), row.n_token, first, c.blocks,
+  batch_.push_back({static_cast<int64_t>(tokens_.size()), row.n_token, first, c.table.blocks,
                     row.n_logits});
   for (int i = first; i < first + row.n_token; ++i)
     tokens_.push_back(i < s.n_tokens() ? s.tokens[i] : s.draft[i - s.n_tokens()]);
@@ -84,7 +81,7 @@ void DraftModel::run() {
   tokens_.clear();
   batch_.clear();
   for (const Row& row : rows_) put(row);
-  const float* logits = executor_->run({tokens_, batch_});
+  const float* logits = executor_->run({tokens_, batch_, cache_.pages().map()});
   std::erase_if(rows_, [&](Row& row) {
     Cursor& c = *row.wish.cursor;
     const int in_text = std::min(row.n_token, row.wish.sequence->n_tokens() - c.n_past);

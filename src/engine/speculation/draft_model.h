@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "engine/kv/block_pool.h"
+#include "engine/kv/kv_cache.h"
 #include "engine/sequence.h"
 #include "engine/step.h"
 
@@ -21,7 +21,7 @@ class DraftModel {
 
   /// What the model has of a sequence. Belongs to one DraftModel, which must release it.
   struct Cursor {
-    std::vector<int32_t> blocks;
+    BlockTable table;
     int n_past = 0;      // tokens of the sequence that the cache holds
     int n_ahead = 0;     // drafted tokens after them
   };
@@ -44,8 +44,7 @@ class DraftModel {
 
   /// Seconds that one more token of every sequence takes, lately; 0: unknown.
   double round_s() const { return round_s_; }
-  int free_blocks() const { return pool_.free(); }
-  int total_blocks() const { return pool_.total(); }
+  int used_blocks() const { return cache_.used(); }
 
  private:
   struct Row {
@@ -61,7 +60,7 @@ class DraftModel {
   StepExecutor* executor_;
   int n_vocab_, max_len_;
   std::function<double()> now_;
-  BlockPool pool_;
+  KvCache cache_;
   double round_s_ = 0;
   bool broken_ = false;
   std::vector<Row> rows_;            // of the round

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "engine/kv/prefix_tree.h"
+#include "engine/kv/kv_shape.h"
 #include "engine/step.h"
 
 namespace strata::engine::testing {
@@ -41,41 +41,45 @@ class FakeKv {
   };
 
  public:
-  static constexpr size_t kBytes = sizeof(Slot) * kBlock;
+  static constexpr size_t kBytes = sizeof(Slot) * kBlock;   // of a page
 
-  /// `n_state`: slots of a state that is the hash of all tokens before; 0: none.
-  explicit FakeKv(int n_block, int n_state = 0)
-      : slots_(size_t(n_block) * kBlock), states_(n_state) {}
+  /// Windows reach back a block at least. `n_state`: slots of a state that is the hash of all
+  /// tokens before; 0: none.
+  explicit FakeKv(const KvShape& shape, int n_state = 0)
+      : shape_(shape), slots_(size_t(shape.n_page) * kBlock), states_(n_state) {}
 
   /// Writes the tokens of one sequence and returns the prefix hash after each of the last n_logits.
   /// Throws std::logic_error when the cache does not hold what it should.
-  void write(const StepSequence& s, std::span<const Token> tokens, std::vector<uint64_t>& hashes) {
+  void write(const StepSequence& s, std::span<const Token> tokens, const PageMap& pages,
+             std::vector<uint64_t>& hashes) {
     if (int(s.blocks.size()) * kBlock < s.n_past + s.n_token) throw std::logic_error("table short");
-    uint64_t h = 0;
-    for (int i = 0; i < s.n_past; ++i) {
-      const Slot& slot = at(s, i);
-      h = mix(h, uint64_t(slot.token));
-      if (slot.hash != h) throw std::logic_error("a position holds another prefix");
-    }
-    if (!states_.empty() && s.n_past > 0 && states_.at(s.state) != h)
-      throw std::logic_error("the state is another prefix's");
+    uint64_t h = states_.empty() || s.n_past == 0 ? 0 : states_.at(s.state);
+    int column = 0;
+    for (const KvGroup& g : shape_.groups)
+      for (int i = 0; i < g.n_page; ++i, ++column) {
+        const uint64_t before = read_back(s, g, pages, column);
+        if (column > 0 && before != h) throw std::logic_error("groups hold different prefixes");
+        if (!states_.empty() && before != h && s.n_past > 0)
+          throw std::logic_error("the state is another prefix's");
+        h = before;
+      }
     auto mark = s.marks.begin();
     for (int i = 0; i < s.n_token; ++i) {
       Token token = tokens[s.first_token + i];
       h = mix(h, uint64_t(token));
       for (; mark != s.marks.end() && mark->n_token == i + 1; ++mark) states_.at(mark->slot) = h;
-      at(s, s.n_past + i) = {token, 0, h};
+      for (int c = 0; c < shape_.block_pages(); ++c) at(s, pages, c, s.n_past + i) = {token, 0, h};
       if (i >= s.n_token - s.n_logits) hashes.push_back(h);
     }
     if (mark != s.marks.end()) throw std::logic_error("a mark outside the slice");
     if (!states_.empty()) states_.at(s.state) = h;
   }
   void copy_state(int32_t from, int32_t to) { states_.at(to) = states_.at(from); }
-  void read(int32_t block, uint8_t* out) const {
-    std::memcpy(out, &slots_[size_t(block) * kBlock], kBytes);
+  void read(int32_t page, uint8_t* out) const {
+    std::memcpy(out, &slots_[size_t(page) * kBlock], kBytes);
   }
-  void write(int32_t block, const uint8_t* bytes) {
-    std::memcpy(&slots_[size_t(block) * kBlock], bytes, kBytes);
+  void write(int32_t page, const uint8_t* bytes) {
+    std::memcpy(&slots_[size_t(page) * kBlock], bytes, kBytes);
   }
   void copy(int32_t from, int32_t to) {
     STRATA_CHECK(from != to);
@@ -84,28 +88,45 @@ class FakeKv {
   }
 
  private:
-  Slot& at(const StepSequence& s, int position) {
-    return slots_[size_t(s.blocks[position / kBlock]) * kBlock + position % kBlock];
+  Slot& at(const StepSequence& s, const PageMap& pages, int column, int position) {
+    const int32_t page = pages.column(column)[s.blocks[position / kBlock]];
+    if (page < 0) throw std::logic_error("a position without a page");
+    return slots_[size_t(page) * kBlock + position % kBlock];
   }
+  /// The hash of all tokens before, as the column has it.
+  uint64_t read_back(const StepSequence& s, const KvGroup& g, const PageMap& pages, int column) {
+    const int first = g.has_window() ? std::max(0, s.n_past / kBlock - g.reach) * kBlock : 0;
+    uint64_t h = 0;
+    for (int i = first; i < s.n_past; ++i) {
+      const Slot& slot = at(s, pages, column, i);
+      h = i == first && first > 0 ? slot.hash : mix(h, uint64_t(slot.token));
+      if (slot.hash != h) throw std::logic_error("a position holds another prefix");
+    }
+    return h;
+  }
+
+  KvShape shape_;
   std::vector<Slot> slots_;
   std::vector<uint64_t> states_;
 };
 
 struct FakeOptions {
   int n_vocab = 97, n_block = 64, max_tokens = 64, max_logits = 64, threads = 2, n_state = 0;
+  KvShape kv = {};   // no groups: n_block blocks of a page each
+  KvShape shape() const { return kv.groups.empty() ? KvShape::plain(n_block) : kv; }
 };
 
 class FakeExecutor : public StepExecutor {
  public:
   explicit FakeExecutor(const FakeOptions& options)
-      : options_(options), kv_(options.n_block, options.n_state),
+      : options_(options), shape_(options.shape()), kv_(shape_, options.n_state),
         pool_({.threads = options.threads, .cpus = {}, .pin = false, .spin_us = 0}) {}
 
   const float* run(const StepBatch& batch) override {
     if (before_run) before_run(batch);
     STRATA_CHECK(int(batch.tokens.size()) <= options_.max_tokens);
     std::vector<uint64_t> hashes;
-    for (const StepSequence& s : batch.sequences) kv_.write(s, batch.tokens, hashes);
+    for (const StepSequence& s : batch.sequences) kv_.write(s, batch.tokens, batch.pages, hashes);
     STRATA_CHECK(int(hashes.size()) <= options_.max_logits);
     logits_.resize(hashes.size() * options_.n_vocab + 1);
     for (size_t i = 0; i < hashes.size(); ++i)
@@ -114,14 +135,14 @@ class FakeExecutor : public StepExecutor {
     n_computed += batch.tokens.size();
     return logits_.data();
   }
-  void copy_block(int32_t from, int32_t to) override { kv_.copy(from, to); }
-  size_t block_bytes() const override { return FakeKv::kBytes; }
-  void read_block(int32_t block, uint8_t* out) const override { kv_.read(block, out); }
-  void write_block(int32_t block, const uint8_t* bytes) override { kv_.write(block, bytes); }
+  void copy_page(int32_t from, int32_t to) override { kv_.copy(from, to); }
+  size_t page_bytes() const override { return FakeKv::kBytes; }
+  void read_page(int32_t page, uint8_t* out) const override { kv_.read(page, out); }
+  void write_page(int32_t page, const uint8_t* bytes) override { kv_.write(page, bytes); }
   void copy_state(int32_t from, int32_t to) override { kv_.copy_state(from, to); }
   int n_state() const override { return options_.n_state; }
   int n_vocab() const override { return options_.n_vocab; }
-  int n_block() const override { return options_.n_block; }
+  const KvShape& kv() const override { return shape_; }
   int max_tokens() const override { return options_.max_tokens; }
   int max_logits() const override { return options_.max_logits; }
   ThreadPool& pool() override { return pool_; }
@@ -133,6 +154,7 @@ class FakeExecutor : public StepExecutor {
 
  private:
   FakeOptions options_;
+  KvShape shape_;
   FakeKv kv_;
   ThreadPool pool_;
   std::vector<float> logits_;

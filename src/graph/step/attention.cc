@@ -70,8 +70,9 @@ void attend_task(const Step& s, const Run& run, const AttentionWork& work,
   const float* sinks = vector(s, s.node->sinks);
   kernel::Attend a{.layout = s.layout};
   a.pool = s.cache;
-  a.block_stride = s.layout.block_bytes();
+  a.block_stride = s.page_stride;
   a.table = seq.blocks;
+  a.pages = run.pages.column(s.column);
   a.head = task.head;
   if (s.key_unit) a.unit = s.key_unit + task.head * s.layout.d_k;
   a.scale = options.scale;

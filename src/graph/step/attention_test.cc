@@ -151,7 +151,7 @@ TEST_P(AttentionForm, EqualsTheFormulas) {
     ThreadPool pool({.threads = threads, .cpus = {}, .pin = false});
     Executor executor(build(f, s), pool,
                       {.max_tokens = kLong, .max_outputs = kLong, .max_sequences = 1,
-                       .kv_blocks = 3, .kv_type = kernel::KvType::f32, .exact = true});
+                       .kv_pages = 3, .kv_type = kernel::KvType::f32, .exact = true});
     const std::vector<int32_t> blocks = {2, 0, 1};
     for (int chunk : {kLong, 43, 1}) {
       if (!f.options.causal && chunk != kLong) continue;
@@ -171,7 +171,7 @@ TEST_P(AttentionForm, SequencesOfABatchStayApart) {
   const Floats s = weights(f);
   ThreadPool pool({.threads = 2, .cpus = {}, .pin = false});
   Executor executor(build(f, s), pool,
-                    {.max_tokens = 120, .max_outputs = 120, .max_sequences = 3, .kv_blocks = 4,
+                    {.max_tokens = 120, .max_outputs = 120, .max_sequences = 3, .kv_pages = 4,
                      .kv_type = kernel::KvType::f32, .exact = true});
   const std::vector<int> lengths = {17, 1, 90};
   const std::vector<std::vector<int32_t>> blocks = {{1}, {3}, {0, 2}};
@@ -218,7 +218,7 @@ TEST(CodedKeys, WhatKeysHaveInCommonCostsNoCodes) {
   const auto logits = [&](kernel::KvType type, bool rotated, bool measured) {
     Executor executor(make(), pool,
                       {.max_tokens = kTokens, .max_outputs = kTokens, .max_sequences = 1,
-                       .kv_blocks = 8, .kv_type = type, .kv_rotated = rotated, .exact = true});
+                       .kv_pages = 8, .kv_type = type, .kv_rotated = rotated, .exact = true});
     if (measured) executor.measure_keys(sequence(100, 9));
     const std::vector<int32_t> blocks = {6, 0, 1, 5, 2, 4, 3};
     const SequenceSlice slice{0, kTokens, 0, blocks.data(), kTokens};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/check.h"
 #include "kernel/ops.h"
 
 namespace strata::graph {
@@ -52,7 +53,10 @@ void put(const Step& s, const Run& run, int64_t token, int head) {
   const float* v = s.layout.latent
                        ? nullptr
                        : s.in[2].f32 + token * s.in[2].width + head * s.layout.d_v;
-  uint8_t* block = s.cache + s.layout.block_bytes() * run.block[token];
+  const int32_t* pages = run.pages.column(s.column);
+  const int32_t page = pages ? pages[run.block[token]] : run.block[token];
+  STRATA_CHECK(page >= 0);
+  uint8_t* block = s.cache + s.page_stride * page;
   if (!s.layout.centred) return kernel::kv_store(s.layout, block, head, run.slot[token], k, v);
   float centre[kernel::kAttendDim];
   centre_of(s, run, token, head, centre);
