@@ -183,12 +183,10 @@ void KvCache::trace(std::span<const Token> tokens, uint64_t salt,
     Link link;
     if (parent >= 0) link.block = tree_->find(parent, full, first ? salt : 0);
     if (link.block < 0 && !tiers_) return;
-    if (tiers_) {
-      link.key = link.block >= 0 ? keys_[link.block]
-                                 : child_key(first ? tiers_->model_root(salt) : chain_.back().key,
-                                             full);
-    }
-    if (link.block < 0 || !holds_windows(link.block)) {
+    if (tiers_ && link.block >= 0) link.key = keys_[link.block];
+    if (tiers_ && link.block < 0)
+      link.key = child_key(first ? tiers_->model_root(salt) : chain_.back().key, full);
+    if (tiers_ && (link.block < 0 || !holds_windows(link.block))) {
       int most = TierStore::kAbsent;
       for (Stored stored : tiers) most = std::max(most, (tiers_->*stored)(link.key));
       if (link.block < 0 && most == TierStore::kAbsent) return;
