@@ -44,8 +44,10 @@ class Deterministic : public testing::TestWithParam<const char*> {
     return logits;
   }
 
+  // A page a block: their ids are the same.
   EngineOptions options_{.threads = 2, .deterministic = true, .max_model_len = 4096,
-                         .max_num_seqs = 64, .max_num_batched_tokens = 256};
+                         .max_num_seqs = 64, .max_num_batched_tokens = 256,
+                         .kv_by_window = false};
   std::shared_ptr<const model::Model> model_;
   GraphExecutor executor_;
   std::vector<Token> tokens_;
