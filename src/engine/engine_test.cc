@@ -8,6 +8,7 @@
 #include <fstream>
 #include <mutex>
 #include <random>
+#include <set>
 
 #include "base/error.h"
 #include "engine/sampler.h"
@@ -236,6 +237,28 @@ TEST_F(EngineTest, WhatWasPushedOutComesBackFromMemory) {
     EXPECT_EQ(again.parts[0].ids(), text);
     EXPECT_EQ(again.parts[0].usage.cached_tokens == 256, ram_bytes > 0);
   }
+}
+
+// So few pages that most blocks have lost those of their windows when they are written.
+TEST_F(EngineTest, PrefixesOfModelsWithWindowsOutliveTheProcess) {
+  Folder folder;
+  const FakeOptions fake{.kv = {.n_block = 26, .n_page = 26,
+                                .groups = {{}, {.reach = 2, .n_page = 3}}}};
+  const EngineOptions options{.kv_disk_path = folder.path};
+  const Request r = greedy(prompt_of(600, 64), 3);
+  start(fake, options);
+  for (int use = 0; use < 2; ++use) EXPECT_EQ(ask(r).parts[0].ids(), expected(r));
+  engine.reset();
+  std::set<uintmax_t> sizes;
+  for (const auto& file : folder.files()) sizes.insert(std::filesystem::file_size(file));
+  EXPECT_EQ(folder.files().size(), 9u);
+  EXPECT_EQ(sizes.size(), 2u) << "with and without the pages of windows";
+  start(fake, options);
+  const Answer again = ask(r);
+  EXPECT_EQ(again.parts[0].ids(), expected(r));
+  EXPECT_EQ(again.parts[0].usage.cached_tokens, 9 * kBlock);
+  EXPECT_EQ(engine->stats().tiers.disk_hits, 9u);
+  EXPECT_EQ(engine->stats().kv_bytes_used, 0);
 }
 
 TEST_F(EngineTest, PrefixesOutliveTheProcessOnDiskAndDamageIsRecomputed) {
