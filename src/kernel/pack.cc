@@ -70,20 +70,98 @@ void pack_spans(const quant::Format& format, const uint8_t* stored, int rows, in
   }
 }
 
-void pack_f32(const uint8_t* stored, int rows, int64_t cols, uint8_t* out) {
-  for (int64_t k = 0; k < cols; k++, out += kLine)
+// Transposition in registers, with vectors that every machine has.
+typedef uint32_t Words __attribute__((vector_size(16)));
+typedef uint16_t Halves __attribute__((vector_size(16)));
+
+template <class Vector>
+Vector load(const uint8_t* p) {
+  Vector v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+// Four words of four rows, `stride` bytes apart, become four words of four lines.
+void transpose_words(const uint8_t* from, size_t stride, uint8_t* to) {
+  Words r[4];
+  for (int i = 0; i < 4; i++) r[i] = load<Words>(from + size_t(i) * stride);
+  const Words a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+  const Words b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+  const Words c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+  const Words d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  const Words lines[4] = {__builtin_shufflevector(a, b, 0, 1, 4, 5),
+                          __builtin_shufflevector(a, b, 2, 3, 6, 7),
+                          __builtin_shufflevector(c, d, 0, 1, 4, 5),
+                          __builtin_shufflevector(c, d, 2, 3, 6, 7)};
+  for (int i = 0; i < 4; i++) std::memcpy(to + i * kLine, &lines[i], sizeof lines[i]);
+}
+
+// Eight 16-bit values of eight rows become eight values of eight half lines.
+void transpose_halves(const uint8_t* from, size_t stride, uint8_t* to) {
+  Halves r[8], s[8];
+  for (int i = 0; i < 8; i++) r[i] = load<Halves>(from + size_t(i) * stride);
+  for (int i = 0; i < 4; i++) {   // pairs of rows i and i + 4
+    s[2 * i] = __builtin_shufflevector(r[i], r[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+    s[2 * i + 1] = __builtin_shufflevector(r[i], r[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+  }
+  for (int i = 0; i < 4; i++) {
+    r[2 * i] = __builtin_shufflevector(s[i], s[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+    r[2 * i + 1] = __builtin_shufflevector(s[i], s[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+  }
+  for (int i = 0; i < 4; i++) {
+    s[2 * i] = __builtin_shufflevector(r[i], r[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+    s[2 * i + 1] = __builtin_shufflevector(r[i], r[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+  }
+  for (int i = 0; i < 8; i++) std::memcpy(to + i * kLine / 2, &s[i], sizeof s[i]);
+}
+
+// `words` 32-bit words of each row, side by side in lines. Whole lines of four rows at a time: rows
+// that lie a power of two apart would otherwise push each other out of the cache.
+void pack_words(const uint8_t* stored, int rows, size_t stride, int64_t words, uint8_t* out) {
+  constexpr int64_t at_once = kLine / 4;
+  int64_t w = 0;
+  for (; rows == kGroupRows && w + 4 <= words; w += at_once) {
+    const int64_t end = std::min(w + at_once, words / 4 * 4);
+    for (int r = 0; r < kGroupRows; r += 4)
+      for (int64_t k = w; k < end; k += 4)
+        transpose_words(stored + size_t(r) * stride + k * 4, stride, out + k * kLine + 4 * r);
+  }
+  for (w = rows == kGroupRows ? words / 4 * 4 : 0; w < words; w++)
     for (int r = 0; r < kGroupRows; r++) {
-      const uint32_t w = r < rows ? word(stored + (r * cols + k) * 4, 0) : 0;
-      std::memcpy(out + 4 * r, &w, 4);
+      const uint32_t v = r < rows ? word(stored + size_t(r) * stride + w * 4, 0) : 0;
+      std::memcpy(out + w * kLine + 4 * r, &v, 4);
     }
 }
 
-void pack_half(const uint8_t* stored, int rows, int64_t cols, bool pairs, uint8_t* out) {
-  for (int64_t k = 0; k < cols + cols % 2; k++)
+void pack_f32(const uint8_t* stored, int rows, int64_t cols, uint8_t* out) {
+  pack_words(stored, rows, size_t(cols) * 4, cols, out);
+}
+
+// Two columns are a word of a row.
+void pack_bf16(const uint8_t* stored, int rows, int64_t cols, uint8_t* out) {
+  const size_t stride = size_t(cols) * 2;
+  pack_words(stored, rows, stride, cols / 2, out);
+  if (cols % 2 == 0) return;
+  for (int r = 0; r < kGroupRows; r++) {
+    uint32_t v = 0;
+    if (r < rows) std::memcpy(&v, stored + size_t(r) * stride + (cols - 1) * 2, 2);
+    std::memcpy(out + cols / 2 * kLine + 4 * r, &v, 4);
+  }
+}
+
+void pack_f16(const uint8_t* stored, int rows, int64_t cols, uint8_t* out) {
+  constexpr int64_t at_once = kLine / 2;
+  const size_t stride = size_t(cols) * 2;
+  const int64_t whole = rows == kGroupRows ? cols / 8 * 8 : 0;
+  for (int64_t k0 = 0; k0 < whole; k0 += at_once)
+    for (int r = 0; r < kGroupRows; r += 8)
+      for (int64_t k = k0; k < std::min(k0 + at_once, whole); k += 8)
+        transpose_halves(stored + size_t(r) * stride + k * 2, stride, out + k * kLine / 2 + 2 * r);
+  for (int64_t k = whole; k < cols + cols % 2; k++)
     for (int r = 0; r < kGroupRows; r++) {
       uint16_t h = 0;
-      if (r < rows && k < cols) std::memcpy(&h, stored + (r * cols + k) * 2, 2);
-      std::memcpy(out + (pairs ? k / 2 * kLine + 4 * r + k % 2 * 2 : k * kLine / 2 + 2 * r), &h, 2);
+      if (r < rows && k < cols) std::memcpy(&h, stored + size_t(r) * stride + k * 2, 2);
+      std::memcpy(out + k * kLine / 2 + 2 * r, &h, 2);
     }
 }
 
@@ -109,7 +187,8 @@ void pack(Type type, const void* stored, int64_t rows, int64_t cols, int64_t gro
     uint8_t* to = packed + size_t(g) * group;
     if (format.packing.codes) pack_spans(format, from, n, cols, to);
     else if (type == Type::f32) pack_f32(from, n, cols, to);
-    else pack_half(from, n, cols, type == Type::bf16, to);
+    else if (type == Type::bf16) pack_bf16(from, n, cols, to);
+    else pack_f16(from, n, cols, to);
   }
 }
 
