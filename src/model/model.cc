@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "model/arch.h"
 #include "model/side_files.h"
+#include "model/tokenizer/files.h"
 
 namespace strata::model {
 namespace {
@@ -56,7 +57,7 @@ std::optional<Pooling> hf_pooling(const Store& store) {
 }  // namespace
 
 bool has_tokenizer(const Store& store) {
-  return store.metadata().has("tokenizer.ggml.model") || !store.side_file("tokenizer.json").empty();
+  return store.metadata().has("tokenizer.ggml.model") || !tokenizer::tokenizer_file(store).empty();
 }
 
 std::string chat_template_text(const Store& store) {

@@ -44,8 +44,10 @@ class Tokenizer {
   std::string pre;               // pre-tokeniser name, for people
 };
 
-/// From GGUF metadata (tokenizer.ggml.*) or from tokenizer.json (+ tokenizer_config.json,
-/// generation_config.json, config.json) of an HF folder.
+/// From GGUF metadata (tokenizer.ggml.*), or from the files of an HF folder: tokenizer.json, a
+/// SentencePiece tokenizer.model, tiktoken ranks, vocab.json with merges.txt, or vocab.txt, and what
+/// tokenizer_config.json, special_tokens_map.json, added_tokens.json, generation_config.json and
+/// config.json say.
 /// Errors: unimplemented naming the tokenizer model or pre-tokeniser; data_loss.
 std::unique_ptr<Tokenizer> make_tokenizer(const Store& store);
 /// From tokenizer.json text alone (tests); `config` is tokenizer_config.json or empty.

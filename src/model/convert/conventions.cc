@@ -179,7 +179,11 @@ GgufHabits gguf_habits(std::string_view family) {
       {.family = "mixtral", .written_as = "llama"},
       {.family = "deepseek2", .written_as = "deepseek2", .absorbed = true},
       {.family = "deepseek3", .written_as = "deepseek2", .absorbed = true},
-      {.family = "falcon-h1", .written_as = "falcon-h1", .weights_scaled = true},
+      {.family = "falcon-h1",
+       .written_as = "falcon-h1",
+       .weights_scaled = true,
+       .bare_ffn_norm = true},
+      {.family = "qwen35", .written_as = "qwen35", .rope_sections = true},
   };
   for (const GgufHabits& h : kHabits)
     if (h.family == family) return h;
@@ -210,7 +214,9 @@ StoredTensor to_gguf(const StoredTensor& t, const Conventions& c) {
   if (has_position_offset(t, c)) out = without_rows(out, c.hf.position_offset);
   if (auto order = row_order(t.name, c)) out = with_rows(out, std::move(*order));
   if (auto order = column_order(t.name, c)) out = with_columns(out, std::move(*order));
-  return reshaped(out, gguf_shape(out, c.hf));
+  out = reshaped(out, gguf_shape(out, c.hf));
+  if (c.habits.bare_ffn_norm && short_name(t.name) == "ffn_norm") out.name = stem(t.name);
+  return out;
 }
 
 StoredTensor to_hf(const StoredTensor& t, const Conventions& c) {

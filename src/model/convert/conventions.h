@@ -16,6 +16,8 @@ struct GgufHabits {
   std::string_view written_as;   // general.architecture
   bool absorbed = false;         // latent attention's second matrix lies there in two
   bool weights_scaled = false;   // Hyper::multiply and factors like it are in the weights
+  bool bare_ffn_norm = false;    // "blk.0.ffn_norm" instead of "blk.0.ffn_norm.weight"
+  bool rope_sections = false;    // rotary pairs are shared out over the axes of positions
 };
 /// Those of most families are their name alone.
 GgufHabits gguf_habits(std::string_view family);

@@ -31,7 +31,8 @@ int layer_of(std::string_view name) {
 
 kernel::Type target(const TypeMix* mix, const graph::StoredTensor& t, int n_layer, bool tied) {
   if (!mix)
-    return t.shape.size() < 2 && !kernel::info(t.type).quantised ? kernel::Type::f32 : t.type;
+    return always_f32(t.name, t.shape) && !kernel::info(t.type).quantised ? kernel::Type::f32
+                                                                          : t.type;
   return choose_type(*mix, {.name = t.name,
                             .shape = t.shape,
                             .layer = layer_of(t.name),

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "model/tokenizer/files.h"
 
 namespace strata::model {
 namespace {
@@ -123,7 +124,7 @@ GgufForm gguf_form(const Store& store, const GgufFormOptions& options) {
   GgufForm form = in_gguf_or_carried(store, embedding->shape.front());
   form.metadata.values.try_emplace("general.name", Value{folder_name(store.path())});
   form.metadata.values[std::string(kConfigKey)] = {store.side_file("config.json")};
-  if (std::string text = store.side_file("tokenizer.json"); options.tokenizer && !text.empty())
+  if (std::string text = tokenizer::published_json(store); options.tokenizer && !text.empty())
     form.metadata.values[std::string(kTokenizerKey)] = {std::move(text)};
   Value::Strings names;
   for (size_t i = 0; i < store.tensors().size(); ++i)

@@ -34,8 +34,8 @@ class Writer {
       : h_(h),
         out_(out),
         family_(*find_family(h.arch)),
-        arch_(gguf_habits(h.arch).written_as),
-        absorbed_(gguf_habits(h.arch).absorbed) {}
+        habits_(gguf_habits(h.arch)),
+        arch_(habits_.written_as) {}
 
   void write(int64_t n_vocab) {
     out_.values["general.architecture"] = {std::string(arch_)};
@@ -84,14 +84,14 @@ class Writer {
       for (bool convolution : h_.ssm.layers) heads.push_back(convolution ? 0 : h_.n_head_kv);
       out_.values[key("attention.head_count_kv")] = {std::move(heads)};
     } else {
-      put("attention.head_count_kv", absorbed_ ? 1 : h_.n_head_kv);
+      put("attention.head_count_kv", habits_.absorbed ? 1 : h_.n_head_kv);
     }
     const Latent& l = h_.latent;
-    put("attention.key_length", absorbed_ ? l.rank + l.d_rope : h_.d_head);
-    put("attention.value_length", absorbed_ ? l.rank : h_.d_head_v);
+    put("attention.key_length", habits_.absorbed ? l.rank + l.d_rope : h_.d_head);
+    put("attention.value_length", habits_.absorbed ? l.rank : h_.d_head_v);
     if (l.rank == 0) return;
     put("attention.kv_lora_rank", l.rank);
-    if (!absorbed_) return;
+    if (!habits_.absorbed) return;
     put("attention.key_length_mla", h_.d_head);
     put("attention.value_length_mla", h_.d_head_v);
   }
@@ -118,6 +118,9 @@ class Writer {
     const Rope& r = h_.rope;
     put("rope.dimension_count", r.d);
     put_real("rope.freq_base", r.theta);
+    if (habits_.rope_sections)   // texts have one position for all axes: any shares will do
+      out_.values[key("rope.dimension_sections")] = {
+          Value::Ints{(r.d / 2 + 2) / 3, (r.d / 2 + 1) / 3, r.d / 6, 0}};
     if (h_.rope_local.d > 0 && h_.rope_local.theta != r.theta)
       put_real("rope.freq_base_swa", h_.rope_local.theta);
     if (r.scaling == RopeScaling::longrope) {
@@ -175,8 +178,8 @@ class Writer {
   const Hyper& h_;
   Metadata& out_;
   const Family& family_;
+  GgufHabits habits_;
   std::string_view arch_;
-  bool absorbed_;
 };
 
 /// Rotary settings that come as tensors.
@@ -222,7 +225,9 @@ GgufSettings gguf_settings(const Hyper& whole, int64_t n_vocab) {
   };
   // Keys that only models outside their family's rule need; other programs know few of them.
   out.hyper = read();
-  if (!same_scale(out.hyper, hyper)) writer.write_scale();
+  // Other programs' default is another one for such a family.
+  const bool unit_scale = find_family(hyper.arch)->unit_attn_scale;
+  if (unit_scale || !same_scale(out.hyper, hyper)) writer.write_scale();
   if (out.hyper.window != hyper.window) writer.write_pattern();
   out.hyper = read();
   if (const std::string setting = difference(out.hyper, with_divisors(hyper));

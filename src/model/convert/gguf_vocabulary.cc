@@ -7,6 +7,9 @@
 #include "base/error.h"
 #include "model/convert/gguf_form.h"
 #include "model/tokenizer.h"
+#include "model/tokenizer/base64.h"
+#include "model/tokenizer/bpe.h"
+#include "model/tokenizer/files.h"
 #include "model/tokenizer/pre_tokenizer.h"
 #include "model/tokenizer/utf8.h"
 #include "model/tokenizer/vocabulary.h"
@@ -22,6 +25,7 @@ struct Words {
   std::string_view model;  // tokenizer.ggml.model
   std::string_view pre = "default";
   bool add_space_prefix = false;
+  bool scored = false;     // the vocabulary has scores beside its pieces
 };
 
 class Writer {
@@ -30,7 +34,7 @@ class Writer {
       : store_(store), n_vocab_(n_vocab), form_(form) {}
 
   void write() {
-    json_ = json::parse(store_.side_file("tokenizer.json"), nullptr, false);
+    json_ = json::parse(tokenizer::tokenizer_texts(store_).tokenizer, nullptr, false);
     if (!json_.is_object() || !json_.contains("model") || !json_["model"].is_object()) return;
     tokenizer_ = make_tokenizer(store_);
     if (tokenizer_->size() > n_vocab_)
@@ -41,10 +45,12 @@ class Writer {
     put("pre", {std::string(words.pre)});
     write_tokens(words);
     if (words.model == "gpt2") write_merges();
-    if (words.model == "llama") write_scores_of_merges();
-    if (words.model == "t5") write_scores();
-    if (words.model != "gpt2" && words.model != "bert")
+    if (words.scored) write_scores();
+    else if (words.model == "llama") write_scores_of_merges();
+    if (words.model != "gpt2" && words.model != "bert") {
       put("add_space_prefix", {words.add_space_prefix});
+      write_normalizer();
+    }
     write_ids();
     if (const std::string text = store_.side_file("chat_template.jinja"); !text.empty())
       form_.metadata.values["tokenizer.chat_template"] = {text};
@@ -89,7 +95,9 @@ class Writer {
     const std::string type = model.value("type", "BPE");
     if (type == "WordPiece") return {.model = "bert"};
     const bool prefix = has_part("normalizer", "Prepend") || has_part("pre_tokenizer", "Metaspace");
-    if (type == "Unigram") return {.model = "t5", .add_space_prefix = prefix};
+    if (type == "Unigram") return {.model = "t5", .add_space_prefix = prefix, .scored = true};
+    if (type == "SentencePiece")
+      return {.model = "llama", .add_space_prefix = prefix, .scored = true};
     if (type != "BPE") unknown(type);
     if (model.value("byte_fallback", false)) return {.model = "llama", .add_space_prefix = prefix};
     if (!has_part("pre_tokenizer", "ByteLevel")) unknown("BPE over characters");
@@ -156,6 +164,10 @@ class Writer {
     const std::string_view piece = tokenizer_->piece(id);
     if (words.model != "gpt2" && id == tokenizer_->unk) return TokenType::unknown;
     if (added) return *added ? TokenType::control : TokenType::user_defined;
+    if (const auto types = json_["model"].find("types"); types != json_["model"].end())
+      return static_cast<size_t>(id) < types->size() && (*types)[id].is_number_integer()
+                 ? static_cast<TokenType>((*types)[id].get<int>())
+                 : TokenType::normal;
     if (words.model == "llama" && piece.size() == 6 && piece.starts_with("<0x") &&
         piece.back() == '>')
       return TokenType::byte;
@@ -185,7 +197,37 @@ class Writer {
   void write_merges() {
     Value::Strings lines;
     for (std::string& m : merges()) lines.push_back(keep(std::move(m)));
+    if (lines.empty()) lines = merges_by_rank();
     put("merges", {std::move(lines)});
+  }
+
+  // Ranks of tiktoken are the order of merging.
+  Value::Strings merges_by_rank() {
+    tokenizer::Vocabulary vocabulary;
+    const json& pieces = json_["model"]["vocab"];
+    for (Token id = 0; id < tokenizer_->size(); ++id) {
+      const std::string piece(tokenizer_->piece(id));
+      vocabulary.add(piece, pieces.contains(piece) ? TokenType::normal : TokenType::control);
+    }
+    vocabulary.build_index();
+    Value::Strings lines;
+    for (const tokenizer::Merge& m : tokenizer::Bpe(vocabulary, {}, {}).merges())
+      lines.push_back(keep(fmt::format("{} {}", m.left, m.right)));
+    return lines;
+  }
+
+  // What a text goes through before it is cut.
+  void write_normalizer() {
+    put("remove_extra_whitespaces", {has_part("normalizer", "SingleSpaces")});
+    if (!json_.contains("normalizer")) return;
+    each_part(json_["normalizer"], [&](const json& p) {
+      if (p.value("type", "") != "Precompiled") return;
+      const auto map = tokenizer::from_base64(p.value("precompiled_charsmap", ""));
+      if (!map || map->empty()) return;
+      Value::Ints bytes;
+      for (const char c : *map) bytes.push_back(static_cast<uint8_t>(c));
+      put("precompiled_charsmap", {std::move(bytes)});
+    });
   }
 
   // SentencePiece merges what gives the token of the highest score: the earlier in the list.
@@ -232,7 +274,7 @@ class Writer {
 }  // namespace
 
 void add_gguf_vocabulary(const Store& store, int n_vocab, GgufForm& form) {
-  if (store.side_file("tokenizer.json").empty()) return;
+  if (tokenizer::tokenizer_file(store).empty()) return;
   Writer(store, n_vocab, form).write();
 }
 

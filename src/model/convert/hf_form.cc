@@ -10,22 +10,26 @@
 #include "model/format/hf_config.h"
 #include "model/format/hf_names.h"
 #include "model/hyper_read.h"
+#include "model/tokenizer/files.h"
 
 namespace strata::model {
 namespace {
 
 using graph::StoredTensor;
 
-constexpr std::array<std::string_view, 12> kSideFiles = {
+constexpr std::array<std::string_view, 13> kSideFiles = {
     "config.json",       "generation_config.json",  "tokenizer.json", "tokenizer_config.json",
     "tokenizer.model",   "special_tokens_map.json", "vocab.json",     "merges.txt",
-    "added_tokens.json", "chat_template.jinja",     "vocab.txt",      "modules.json"};
+    "added_tokens.json", "chat_template.jinja",     "vocab.txt",      "modules.json",
+    "tiktoken.model"};
 
 HfForm copy_of(const Store& store) {
   HfForm form;
   for (std::string_view name : kSideFiles)
     if (std::string text = store.side_file(name); !text.empty())
       form.files[std::string(name)] = std::move(text);
+  for (const std::string& name : tokenizer::rank_files(store))
+    form.files[name] = store.side_file(name);
   for (size_t i = 0; i < store.tensors().size(); ++i) {
     form.tensors.push_back(as_in_file(store.tensors()[i], store.file_name(i)));
     form.tensors.back().name = store.file_name(i);

@@ -107,11 +107,15 @@ std::string type_mix_names() {
   return names;
 }
 
-Type choose_type(const TypeMix& mix, const TypeChoice& t) {
-  const std::string_view name = stem(t.name);
+bool always_f32(std::string_view whole, std::span<const int64_t> shape) {
+  const std::string_view name = stem(whole);
   const bool kept = std::find(std::begin(kKept), std::end(kKept), name) != std::end(kKept);
-  if (t.shape.size() < 2 || kept || t.name.ends_with(".bias") || name.ends_with("norm"))
-    return Type::f32;
+  return shape.size() < 2 || kept || whole.ends_with(".bias") || name.ends_with("norm");
+}
+
+Type choose_type(const TypeMix& mix, const TypeChoice& t) {
+  if (always_f32(t.name, t.shape)) return Type::f32;
+  const std::string_view name = stem(t.name);
   Type type = mix.base;
   for (const TypeRule& rule : mix.rules)
     if (rule.tensor == (t.head ? "output" : name) && in_layers(rule.layers, t.layer, t.n_layer))

@@ -47,6 +47,9 @@ struct TypeChoice {
   int layer = -1, n_layer = 0;
   bool head = false;
 };
+/// Vectors and what decides about others (routers, positions, states) are F32 in GGUF, whatever the
+/// rest is: programs that read it compute with them in float32.
+bool always_f32(std::string_view name, std::span<const int64_t> shape);
 /// Vectors and what decides about others (routers, positions, states) stay F32; rows that the
 /// blocks of a type do not divide get the next finer type that they do.
 kernel::Type choose_type(const TypeMix& mix, const TypeChoice& tensor);

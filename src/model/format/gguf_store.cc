@@ -54,6 +54,7 @@ class GgufStore final : public MappedStore {
   void take(GgufFile file) {
     for (FoundTensor& t : file.tensors) {
       std::string name = t.tensor.name;
+      if (name.ends_with(".ffn_norm")) name += ".weight";   // Falcon-H1's have no suffix
       add(std::move(t), std::move(name));
     }
   }

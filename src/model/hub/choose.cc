@@ -14,11 +14,12 @@ namespace {
 
 constexpr size_t kNamesShown = 40;
 constexpr std::string_view kDefaultQuantisation = "q4_k_m";
-constexpr std::array<std::string_view, 12> kSideFiles = {
+constexpr std::array<std::string_view, 14> kSideFiles = {
     "config.json",         "model.safetensors.index.json", "tokenizer.json",
     "tokenizer.model",     "tokenizer_config.json",        "special_tokens_map.json",
     "added_tokens.json",   "generation_config.json",       "chat_template.jinja",
-    "chat_template.json",  "vocab.json",                   "merges.txt"};
+    "chat_template.json",  "vocab.json",                   "merges.txt",
+    "vocab.txt",           "tiktoken.model"};
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -146,7 +147,7 @@ std::string model_stem(const std::string& file) {
 
 bool is_folder_file(const std::string& name) {
   if (name.find('/') != name.npos) return false;
-  return name.ends_with(".safetensors") ||
+  return name.ends_with(".safetensors") || name.ends_with(".tiktoken") ||
          std::find(kSideFiles.begin(), kSideFiles.end(), name) != kSideFiles.end();
 }
 

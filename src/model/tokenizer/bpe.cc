@@ -1,5 +1,6 @@
 #include "model/tokenizer/bpe.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "model/tokenizer/byte_map.h"
@@ -26,6 +27,24 @@ const Bpe::Pairs::Entry* Bpe::Pairs::find(Token left, Token right) const {
   for (size_t slot = slot_of(key); entries_[slot].id >= 0; slot = (slot + 1) & mask_)
     if (entries_[slot].key == key) return &entries_[slot];
   return nullptr;
+}
+
+std::vector<std::pair<Token, Token>> Bpe::Pairs::in_order() const {
+  std::vector<Entry> used;
+  for (const Entry& e : entries_)
+    if (e.id >= 0) used.push_back(e);
+  std::ranges::sort(used, {}, &Entry::rank);
+  std::vector<std::pair<Token, Token>> pairs;
+  for (const Entry& e : used)
+    pairs.emplace_back(static_cast<Token>(e.key >> 32), static_cast<Token>(e.key & 0xFFFFFFFF));
+  return pairs;
+}
+
+std::vector<Merge> Bpe::merges() const {
+  std::vector<Merge> all;
+  for (const auto& [left, right] : pairs_.in_order())
+    all.push_back({vocabulary_.piece(left), vocabulary_.piece(right)});
+  return all;
 }
 
 Bpe::Bpe(const Vocabulary& vocabulary, std::span<const Merge> merges, Options options)

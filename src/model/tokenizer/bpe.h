@@ -32,6 +32,9 @@ class Bpe : public WordModel {
   /// Cost: O(n log n) for n bytes; a table look-up for words seen before.
   void encode(std::string_view word, Scratch& scratch, std::vector<Token>& out) const override;
 
+  /// Those that can apply, best first.
+  std::vector<Merge> merges() const;
+
  private:
   /// (left id, right id) -> rank and resulting id: open addressing.
   class Pairs {
@@ -40,6 +43,7 @@ class Bpe : public WordModel {
     void reserve(size_t n);
     void insert(Token left, Token right, Token id);   // rank: order of insertion; first one counts
     const Entry* find(Token left, Token right) const;
+    std::vector<std::pair<Token, Token>> in_order() const;
    private:
     size_t slot_of(uint64_t key) const { return (key * 0x9E3779B97F4A7C15ull >> 20) & mask_; }
     std::vector<Entry> entries_;

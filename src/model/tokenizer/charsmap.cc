@@ -19,7 +19,7 @@ struct Unit {
 
 class Charsmap : public Normalizer {
  public:
-  explicit Charsmap(std::string data) : data_(std::move(data)) {
+  Charsmap(std::string data, Trie kept) : data_(std::move(data)), kept_(std::move(kept)) {
     uint32_t bytes = 0;
     if (data_.size() >= 4) std::memcpy(&bytes, data_.data(), 4);
     if (data_.size() < 4 || bytes % 4 != 0 || bytes > data_.size() - 4)
@@ -36,8 +36,11 @@ class Charsmap : public Normalizer {
     out.reserve(text.size());
     while (!text.empty()) {
       uint32_t at = 0;
-      size_t n = longest(text, at);
+      size_t n = 0;
+      kept_.each_prefix(text, [&](size_t size, int32_t) { n = size; });
       if (n > 0) {
+        out += text.substr(0, n);
+      } else if ((n = longest(text, at)) > 0) {
         const std::string_view rest = texts_.substr(at);
         out += rest.substr(0, std::min(rest.find('\0'), rest.size()));
       } else {
@@ -72,14 +75,15 @@ class Charsmap : public Normalizer {
   }
 
   std::string data_;
+  Trie kept_;
   std::vector<Unit> units_;
   std::string_view texts_;
 };
 
 }  // namespace
 
-NormalizerPtr charsmap_normalizer(std::string charsmap) {
-  return std::make_unique<Charsmap>(std::move(charsmap));
+NormalizerPtr charsmap_normalizer(std::string charsmap, Trie kept) {
+  return std::make_unique<Charsmap>(std::move(charsmap), std::move(kept));
 }
 
 }  // namespace strata::model::tokenizer

@@ -117,6 +117,17 @@ class Builder {
         {{Kind::replace, std::string(lower_block), " "}, {Kind::byte_fallback, "", ""}}, true);
   }
 
+  void read_charsmap() {
+    if (const auto map = meta_.integers(key("precompiled_charsmap"))) {
+      if (map->size() > max_charsmap)
+        fail(Code::data_loss, "{} has {} bytes (at most {})", key("precompiled_charsmap"),
+             map->size(), max_charsmap);
+      std::string bytes;
+      for (const int64_t b : *map) bytes.push_back(static_cast<char>(b));
+      parts_.normalizer = charsmap_normalizer(std::move(bytes));
+    }
+  }
+
   // Spaces of the text as SentencePiece's models spell them.
   void escape_spaces(bool add_prefix) {
     std::vector<NormalizerPtr> steps;
@@ -135,23 +146,18 @@ class Builder {
   void build_spm() {
     model_ = "spm";
     defaults_ = {.bos = 1, .eos = 2, .unk = 0, .add_bos = true};
+    read_charsmap();
+    parts_.takes_any_bytes = !parts_.normalizer;
     escape_spaces(flag("add_space_prefix", true));
-    parts_.takes_any_bytes = true;
-    parts_.model = std::make_unique<Spm>(*parts_.vocabulary, scores<float>(),
-                                         id_of("unknown_token_id", defaults_.unk));
+    parts_.model = std::make_unique<Spm>(
+        *parts_.vocabulary, scores<float>(),
+        Spm::Options{.unknown = id_of("unknown_token_id", defaults_.unk)});
   }
 
   void build_unigram() {
     model_ = "unigram";
     defaults_ = {.eos = 1, .unk = 2, .pad = 0, .add_eos = true};
-    if (const auto map = meta_.integers(key("precompiled_charsmap"))) {
-      if (map->size() > max_charsmap)
-        fail(Code::data_loss, "{} has {} bytes (at most {})", key("precompiled_charsmap"),
-             map->size(), max_charsmap);
-      std::string bytes;
-      for (const int64_t b : *map) bytes.push_back(static_cast<char>(b));
-      parts_.normalizer = charsmap_normalizer(std::move(bytes));
-    }
+    read_charsmap();
     escape_spaces(flag("add_space_prefix", true));
     parts_.model = std::make_unique<Unigram>(*parts_.vocabulary, scores<double>(),
                                              id_of("unknown_token_id", defaults_.unk), false);

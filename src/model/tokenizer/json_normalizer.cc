@@ -1,29 +1,11 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "model/tokenizer/base64.h"
 #include "model/tokenizer/json_parts.h"
 
 namespace strata::model::tokenizer {
 namespace {
-
-std::string from_base64(std::string_view text) {
-  std::string out;
-  uint32_t bits = 0;
-  int n = 0;
-  for (const char c : text) {
-    uint32_t v;
-    if (c >= 'A' && c <= 'Z') v = c - 'A';
-    else if (c >= 'a' && c <= 'z') v = c - 'a' + 26;
-    else if (c >= '0' && c <= '9') v = c - '0' + 52;
-    else if (c == '+') v = 62;
-    else if (c == '/') v = 63;
-    else if (c == '=') break;
-    else bad_json("is no base64", "precompiled_charsmap");
-    bits = bits << 6 | v;
-    if ((n += 6) >= 8) out.push_back(static_cast<char>(bits >> (n -= 8)));
-  }
-  return out;
-}
 
 NormalizerPtr replace(Json e) {
   const auto pattern = member(e, "pattern");
@@ -32,6 +14,15 @@ NormalizerPtr replace(Json e) {
   if (member(*pattern, "String"))
     return replace_normalizer(std::string(text(*pattern, "String")), std::move(to));
   return replace_normalizer(Regex(text(*pattern, "Regex")), std::move(to));
+}
+
+NormalizerPtr charsmap(Json e) {
+  auto bytes = from_base64(text(e, "precompiled_charsmap"));
+  if (!bytes) bad_json("is no base64", "precompiled_charsmap");
+  Trie kept;
+  if (member(e, "kept"))
+    for (const Json piece : array(e, "kept")) kept.insert(as_text(piece, "kept"), 0);
+  return charsmap_normalizer(std::move(*bytes), std::move(kept));
 }
 
 NormalizerPtr bert(Json e) {
@@ -65,8 +56,9 @@ void append(Json e, int depth, std::vector<NormalizerPtr>& steps, bool& byte_lev
   else if (type == "Replace") steps.push_back(replace(e));
   else if (type == "BertNormalizer") steps.push_back(bert(e));
   else if (type == "Nmt") steps.push_back(nmt_normalizer());
-  else if (type == "Precompiled")
-    steps.push_back(charsmap_normalizer(from_base64(text(e, "precompiled_charsmap"))));
+  else if (type == "Append") steps.push_back(append_normalizer(std::string(text(e, "append"))));
+  else if (type == "SingleSpaces") steps.push_back(single_space_normalizer());
+  else if (type == "Precompiled") steps.push_back(charsmap(e));
   else
     fail(Code::unimplemented, "tokenizer: normalizer '{}' is not supported", type);
 }

@@ -36,6 +36,12 @@ double as_number(Json e, std::string_view what) {
   return value;
 }
 
+int64_t as_integer(Json e, std::string_view what) {
+  int64_t value;
+  if (e.get(value)) bad_json("is no integer", what);
+  return value;
+}
+
 std::string_view text(Json e, std::string_view key) {
   const auto value = member(e, key);
   if (!value) bad_json("is missing", key);

@@ -42,5 +42,6 @@ simdjson::dom::array array(Json e, std::string_view key);
 
 std::string_view as_text(Json e, std::string_view what);
 double as_number(Json e, std::string_view what);
+int64_t as_integer(Json e, std::string_view what);
 
 }  // namespace strata::model::tokenizer

@@ -6,6 +6,7 @@
 #include "model/tokenizer/bpe.h"
 #include "model/tokenizer/json_parts.h"
 #include "model/tokenizer/pipeline.h"
+#include "model/tokenizer/spm.h"
 #include "model/tokenizer/stop_tokens.h"
 #include "model/tokenizer/unigram.h"
 #include "model/tokenizer/wordpiece.h"
@@ -72,6 +73,11 @@ class Builder {
     return vocabulary && vocabulary->is_array() ? "Unigram" : "WordPiece";
   }
 
+  static TokenType read_type(const std::vector<int64_t>& types, size_t i) {
+    if (i >= types.size() || types[i] < 1 || types[i] > 6) bad_json("has no type", "types");
+    return static_cast<TokenType>(types[i]);
+  }
+
   void read_vocabulary(Json model, std::optional<Json> added) {
     Slots slots;
     const auto vocabulary = member(model, "vocab");
@@ -85,13 +91,18 @@ class Builder {
         slots.put(number, piece, TokenType::normal);
       }
     } else {
+      std::optional<std::vector<int64_t>> types;   // of what came from SentencePiece
+      if (member(model, "types")) {
+        types.emplace();
+        for (const Json type : array(model, "types")) types->push_back(as_integer(type, "types"));
+      }
       for (const Json entry : array(model, "vocab")) {   // [piece, score]
         simdjson::dom::array pair;
         Json piece, score;
         if (entry.get(pair) || pair.at(0).get(piece) || pair.at(1).get(score))
           bad_json("has an entry that is no pair", "vocab");
         slots.put(static_cast<int64_t>(scores_.size()), as_text(piece, "vocab"),
-                  TokenType::normal);
+                  types ? read_type(*types, scores_.size()) : TokenType::normal);
         scores_.push_back(as_number(score, "score"));
       }
     }
@@ -129,15 +140,26 @@ class Builder {
     return piece ? parts_.vocabulary->find(as_text(*piece, "unk_token")) : -1;
   }
 
+  Token unknown_id(Json model) const {
+    const int64_t id = integer(model, "unk_id", -1);
+    return id >= 0 && id < parts_.vocabulary->size() ? static_cast<Token>(id) : -1;
+  }
+
   void build_model(Json model, bool byte_level) {
     const std::string_view type = model_type(model);
     if (type == "BPE") return build_bpe(model, byte_level);
     if (byte_level)
       fail(Code::unimplemented, "tokenizer: ByteLevel with model '{}' is not supported", type);
-    if (type == "Unigram") {
+    if (type == "SentencePiece") {
+      model_ = "spm";
+      unk_ = unknown_id(model);
+      scores_.resize(parts_.vocabulary->size(), 0);
+      parts_.model = std::make_unique<Spm>(
+          *parts_.vocabulary, std::vector<float>(scores_.begin(), scores_.end()),
+          Spm::Options{.unknown = unk_, .by_types = true});
+    } else if (type == "Unigram") {
       model_ = "unigram";
-      const int64_t id = integer(model, "unk_id", -1);
-      unk_ = parts_.vocabulary->contains(static_cast<Token>(id)) ? static_cast<Token>(id) : -1;
+      unk_ = unknown_id(model);
       scores_.resize(parts_.vocabulary->size(), 0);
       parts_.model = std::make_unique<Unigram>(*parts_.vocabulary, std::move(scores_), unk_,
                                                boolean(model, "byte_fallback", false));

@@ -192,6 +192,12 @@ NormalizerPtr prepend_normalizer(std::string prefix) {
   });
 }
 
+NormalizerPtr append_normalizer(std::string suffix) {
+  return simple([suffix = std::move(suffix)](std::string_view text) {
+    return text.empty() ? std::string() : std::string(text) + suffix;
+  });
+}
+
 NormalizerPtr replace_normalizer(std::string from, std::string to) {
   if (from.empty()) return sequence_normalizer({});
   return simple([from = std::move(from), to = std::move(to)](std::string_view text) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/tokenizer/regex.h"
+#include "model/tokenizer/trie.h"
 
 namespace strata::model::tokenizer {
 
@@ -28,6 +29,8 @@ NormalizerPtr strip_accents_normalizer();
 NormalizerPtr strip_normalizer(bool left, bool right);
 /// Puts `prefix` before a text that is not empty.
 NormalizerPtr prepend_normalizer(std::string prefix);
+/// Puts `suffix` behind a text that is not empty.
+NormalizerPtr append_normalizer(std::string suffix);
 NormalizerPtr replace_normalizer(std::string from, std::string to);
 NormalizerPtr replace_normalizer(Regex from, std::string to);
 /// Drops control characters, and makes all kinds of white space a space, as T5's nmt_nfkc does.
@@ -46,8 +49,9 @@ struct BertOptions {
 NormalizerPtr bert_normalizer(const BertOptions& options);
 
 /// SentencePiece's precompiled_charsmap: a size, a double-array trie of that many bytes from
-/// sequences to offsets, then replacements that end in NUL. The longest sequence is replaced.
+/// sequences to offsets, then replacements that end in NUL. The longest sequence is replaced,
+/// but where the text goes on with one of `kept`, which stays.
 /// Errors: data_loss if the parts do not fit.
-NormalizerPtr charsmap_normalizer(std::string charsmap);
+NormalizerPtr charsmap_normalizer(std::string charsmap, Trie kept = {});
 
 }  // namespace strata::model::tokenizer

@@ -1,5 +1,7 @@
 #include "model/tokenizer/spm.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "model/tokenizer/utf8.h"
 
@@ -19,14 +21,17 @@ size_t word_end(std::string_view text) {
 
 }  // namespace
 
-Spm::Spm(const Vocabulary& vocabulary, std::vector<float> scores, Token unknown)
-    : vocabulary_(vocabulary), scores_(std::move(scores)), unknown_(unknown) {
+Spm::Spm(const Vocabulary& vocabulary, std::vector<float> scores, Options options)
+    : vocabulary_(vocabulary), scores_(std::move(scores)), options_(options) {
   STRATA_CHECK(scores_.size() == static_cast<size_t>(vocabulary_.size()));
   for (int b = 0; b < 256; ++b) byte_id_[b] = vocabulary_.find_byte(static_cast<uint8_t>(b));
   for (Token id = 0; id < vocabulary_.size(); ++id) {
     const std::string_view piece = vocabulary_.piece(id);
     if (find(piece) == id && word_end(piece) < piece.size()) by_words_ = false;
+    if (whole(id)) user_defined_.insert(piece, id);
   }
+  // Unknown characters on both sides of a word's end would be one run.
+  if (find(lower_block) < 0) by_words_ = false;
 }
 
 Token Spm::find(std::string_view piece) const {
@@ -58,30 +63,61 @@ void Spm::encode_word(std::string_view text, Scratch& scratch, std::vector<Token
   std::vector<Symbol>& symbols = scratch.symbols;
   symbols.clear();
   for (size_t i = 0; i < text.size();) {
-    const size_t n = std::max(sequence_length(text.substr(i)), 1);
+    size_t n = 0;
+    Token id = -1;
+    user_defined_.each_prefix(text.substr(i), [&](size_t size, Token longest) {
+      n = size;
+      id = longest;
+    });
+    if (n == 0) {
+      n = std::max(sequence_length(text.substr(i)), 1);
+      id = find(text.substr(i, n));
+    }
     const auto at = static_cast<int32_t>(symbols.size());
-    symbols.push_back({static_cast<uint32_t>(i), static_cast<uint32_t>(n), at - 1, at + 1,
-                       find(text.substr(i, n))});
+    symbols.push_back(
+        {static_cast<uint32_t>(i), static_cast<uint32_t>(n), at - 1, at + 1, id});
     i += n;
   }
   symbols.back().next = -1;
-  merge_symbols(symbols, scratch.heap, [&](const Symbol& a, const Symbol&, Candidate& c) {
-    c.id = find(text.substr(a.begin, c.size));
+  LeftParts left_parts;
+  merge_symbols(symbols, scratch.heap, [&](const Symbol& a, const Symbol& b, Candidate& c) {
+    if (whole(a.id) || whole(b.id)) return false;
+    const std::string_view piece = text.substr(a.begin, c.size);
+    c.id = find(piece);
     if (c.id < 0) return false;
+    if (falls_apart(c.id)) left_parts[piece] = a.size;
     c.cost = -scores_[c.id];
     return true;
   });
+  bool after_unknown = false;
   for (const Symbol& s : symbols) {
     if (s.size == 0) continue;
-    if (s.id >= 0) {
-      out.push_back(s.id);
+    const std::string_view piece = text.substr(s.begin, s.size);
+    const bool bytes = s.id < 0 && std::ranges::all_of(piece, [&](char c) {
+      return byte_id_[static_cast<uint8_t>(c)] >= 0;
+    });
+    if (s.id >= 0) put(piece, s.id, left_parts, out);
+    else if (bytes)
+      for (const char c : piece) out.push_back(byte_id_[static_cast<uint8_t>(c)]);
+    else if (options_.unknown >= 0 && !after_unknown) out.push_back(options_.unknown);
+    after_unknown = s.id < 0 && !bytes;
+  }
+}
+
+void Spm::put(std::string_view piece, Token id, const LeftParts& left_parts,
+              std::vector<Token>& out) const {
+  std::vector<std::pair<std::string_view, Token>> todo = {{piece, id}};
+  while (!todo.empty()) {
+    const auto [part, token] = todo.back();
+    todo.pop_back();
+    const auto left = falls_apart(token) ? left_parts.find(part) : left_parts.end();
+    if (left == left_parts.end()) {
+      if (token >= 0) out.push_back(token);
       continue;
     }
-    for (size_t i = 0; i < s.size; ++i) {
-      const Token byte = byte_id_[static_cast<uint8_t>(text[s.begin + i])];
-      if (byte >= 0) out.push_back(byte);
-      else if (unknown_ >= 0) out.push_back(unknown_);
-    }
+    const std::string_view right = part.substr(left->second);
+    todo.emplace_back(right, find(right));
+    todo.emplace_back(part.substr(0, left->second), find(part.substr(0, left->second)));
   }
 }
 

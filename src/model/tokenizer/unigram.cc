@@ -10,6 +10,7 @@ namespace strata::model::tokenizer {
 namespace {
 
 constexpr double unknown_penalty = 10;   // SentencePiece's kUnkPenalty
+constexpr double user_defined_score = -0.1;   // better than what its characters could add up to
 
 // The best path to a place of the text: its last token and where that starts.
 struct Best {
@@ -27,8 +28,8 @@ Unigram::Unigram(const Vocabulary& vocabulary, std::vector<double> scores, Token
   double worst = 0;
   for (Token id = 0; id < vocabulary.size(); ++id) {
     const TokenType type = vocabulary.type(id);
-    if (type == TokenType::user_defined) scores_[id] = 0;
-    else if (type != TokenType::normal && type != TokenType::unused) continue;
+    if (type == TokenType::user_defined) scores_[id] = user_defined_score;
+    else if (type != TokenType::normal) continue;
     trie_.insert(vocabulary.piece(id), id);
     worst = std::min(worst, scores_[id]);
   }
