@@ -47,7 +47,8 @@ std::string family_of(std::string name) {
 
 }  // namespace
 
-FolderSettings::FolderSettings(const FolderTexts& texts) : settings_(object(texts.tokenizer_config)) {
+FolderSettings::FolderSettings(const FolderTexts& texts)
+    : settings_(object(texts.tokenizer_config)) {
   const json specials = object(texts.special_tokens_map);
   for (const auto& [key, value] : specials.items())
     if (!settings_.contains(key) || settings_[key].is_null()) settings_[key] = value;
@@ -135,7 +136,8 @@ json FolderSettings::added_tokens(const std::function<int64_t(const std::string&
   std::vector<Added> all = added_;
   for (Added& token : all)
     if (token.id < 0) token.id = find(token.content);
-  for (const Added& token : all) next = std::max(next, std::min<int64_t>(token.id, max_vocabulary) + 1);
+  for (const Added& token : all)
+    next = std::max(next, std::min<int64_t>(token.id, max_vocabulary) + 1);
   for (Added& token : all)
     if (token.id < 0) token.id = next++;
   std::ranges::stable_sort(all, {}, &Added::id);
