@@ -46,8 +46,8 @@ class Tokenizer {
 
 /// From GGUF metadata (tokenizer.ggml.*), or from the files of an HF folder: tokenizer.json, a
 /// SentencePiece tokenizer.model, tiktoken ranks, vocab.json with merges.txt, or vocab.txt; and
-/// what tokenizer_config.json, special_tokens_map.json, added_tokens.json, generation_config.json and
-/// config.json say.
+/// what tokenizer_config.json, special_tokens_map.json, added_tokens.json, generation_config.json
+/// and config.json say.
 /// Errors: unimplemented naming the tokenizer model or pre-tokeniser; data_loss.
 std::unique_ptr<Tokenizer> make_tokenizer(const Store& store);
 /// From tokenizer.json text alone (tests); `config` is tokenizer_config.json or empty.
