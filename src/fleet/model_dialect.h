@@ -29,6 +29,9 @@ struct ModelDialect {
   /// `chat_template` may be null. Errors: those of check_names.
   ModelDialect(const DialectNames& names, const model::ChatTemplate* chat_template,
                const model::Tokenizer& tokenizer);
+
+  /// Whether answers come with reasoning apart.
+  bool reasons() const { return reasoning || form->head == dialect::Form::Head::harmony; }
 };
 
 }  // namespace strata::fleet

@@ -1,6 +1,5 @@
 // An answer under way: the choices of all prompts of a request, and how an API writes them.
 #pragma once
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -8,22 +7,9 @@
 #include "base/error.h"
 #include "engine/request.h"
 #include "engine/text_stream.h"
+#include "serve/part_reader.h"
 
 namespace strata::serve {
-
-/// One of the n sequences of one of the prompts.
-struct Choice {
-  int index;                       // in the answer: prompt * n + sequence
-  engine::TextStream stream;       // detokenises
-  std::string text;                // all of it; kept only for an answer in one piece
-  std::vector<engine::Generated> tokens;   // with logprobs, as far as not written yet
-  std::vector<engine::Generated> prompt;   // prompt_logprobs, at the end
-  int completion_tokens = 0;
-  bool begun = false;              // something was written
-  std::string finish;              // "stop", "length"; empty: goes on
-  std::string stop;                // the stop string that ended it, if one did
-  double last_s = 0;               // when tokens came last
-};
 
 /// A prompt repeated in front of its choices (echo).
 struct Echo {
@@ -31,14 +17,35 @@ struct Echo {
   std::vector<engine::Generated> tokens;   // with logprobs, if asked for; entry 0 has none
 };
 
-/// New text of a choice, its logprobs, and at the end why it ended.
+/// Why a choice ended. calls: the model waits for what its calls return.
+enum class Finish { none, stop, stop_string, length, calls };
+
+struct AnswerUsage : engine::Usage {
+  int reasoning_tokens = 0;        // of the completion's
+};
+
+/// One of the n sequences of one of the prompts.
+struct Choice {
+  int index;                       // in the answer: prompt * n + sequence
+  engine::TextStream stream;       // tokens to text
+  PartReader reader;               // text to parts
+  const Echo* echo = nullptr;      // comes before the text
+  std::vector<engine::Generated> tokens = {};   // with logprobs, as far as not written yet
+  std::vector<engine::Generated> prompt = {};   // prompt_logprobs, at the end
+  int completion_tokens = 0, reasoning_tokens = 0;
+  bool begun = false;              // something was written
+  Finish finish = Finish::none;
+  std::string stop = {};           // the stop string that ended it, if one did
+  double last_s = 0;               // when tokens came last
+};
+
+/// What is new of a choice. The last delta of a choice may have no parts.
 struct Delta {
   Choice& choice;
-  std::string_view text;
-  std::span<const engine::Generated> tokens;
-  const Echo* echo = nullptr;      // comes before the text
-  bool last = false;
-  std::optional<engine::Usage> usage;   // continuous_usage_stats
+  std::span<const Part> parts;
+  std::span<const engine::Generated> tokens;    // with logprobs, if asked for
+  bool last;
+  AnswerUsage usage;               // of the choice, so far
 };
 
 /// The form of one API. Not thread-safe; one per answer.
@@ -48,12 +55,10 @@ class AnswerForm {
   // A stream: what its parts append to the output. The defaults are the OpenAI API's.
   virtual std::string_view content_type() const;
   virtual void write(const Delta& delta, std::string& out) = 0;
-  virtual void write_usage(const engine::Usage& usage, std::string& out) = 0;   // if asked for
-  virtual void write_end(const engine::Usage& usage, std::string& out);
+  virtual void write_end(const AnswerUsage& usage, std::string& out);
   virtual void write_error(const Error& error, std::string& out);
-  /// The answer in one piece; echoes[i] is null or that of choices[i].
-  virtual std::string whole(std::vector<Choice>& choices, std::span<const Echo* const> echoes,
-                            const engine::Usage& usage) = 0;
+  /// The answer in one piece.
+  virtual std::string whole(std::span<const Choice> choices, const AnswerUsage& usage) = 0;
 };
 
 }  // namespace strata::serve

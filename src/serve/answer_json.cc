@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 
 #include "base/clock.h"
 
@@ -48,16 +47,51 @@ size_t count_characters(const std::string& bytes) {
 
 }  // namespace
 
-std::string make_id(std::string_view prefix) {
-  thread_local std::mt19937_64 random{std::random_device{}()};
-  return fmt::format("{}{:016x}{:08x}", prefix, random(), static_cast<uint32_t>(random()));
-}
-
-Json usage_json(const engine::Usage& usage) {
+Json usage_json(const AnswerUsage& usage) {
   return {{"prompt_tokens", usage.prompt_tokens},
           {"completion_tokens", usage.completion_tokens},
           {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
-          {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}}};
+          {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
+          {"completion_tokens_details", {{"reasoning_tokens", usage.reasoning_tokens}}}};
+}
+
+void UsageChunks::stamp(Json& chunk, const AnswerUsage& usage) const {
+  if (in_each) chunk["usage"] = usage_json(usage);
+  else if (at_end) chunk["usage"] = nullptr;
+}
+
+void UsageChunks::append_last(std::string& out, const Json& head, const AnswerUsage& usage) const {
+  if (!at_end) return;
+  Json chunk = head;
+  chunk["choices"] = Json::array();
+  chunk["usage"] = usage_json(usage);
+  append_event(out, chunk);
+}
+
+std::string_view finish_name(Finish finish) {
+  if (finish == Finish::length) return "length";
+  return finish == Finish::calls ? "tool_calls" : "stop";
+}
+
+Json message_json(const Blocks& blocks) {
+  const std::string content = joined(blocks, Block::Kind::text);
+  const std::string reasoning = joined(blocks, Block::Kind::reasoning);
+  Json calls = Json::array();
+  for (const Block& block : blocks)
+    if (block.kind == Block::Kind::call)
+      calls.push_back({{"id", block.id},
+                       {"type", "function"},
+                       {"function", {{"name", block.name}, {"arguments", block.text}}}});
+  Json message = {{"role", "assistant"}, {"content", nullptr}, {"refusal", nullptr}};
+  if (!content.empty() || (calls.empty() && reasoning.empty())) message["content"] = content;
+  if (!reasoning.empty()) message["reasoning"] = message["reasoning_content"] = reasoning;
+  if (!calls.empty()) message["tool_calls"] = std::move(calls);
+  return message;
+}
+
+Json arguments_json(const Block& call) {
+  Json arguments = Json::parse(call.text, nullptr, false);
+  return arguments.is_object() ? arguments : Json::object();
 }
 
 Json answer_head(const std::string& id, std::string_view object, const fleet::ModelCard& card) {
@@ -74,7 +108,7 @@ void append_event(std::string& out, const Json& json) {
   out += "\n\n";
 }
 
-Json chat_logprobs(std::span<const engine::Generated> tokens, const model::Tokenizer& tokenizer) {
+Json logprobs_json(std::span<const engine::Generated> tokens, const model::Tokenizer& tokenizer) {
   Json content = Json::array();
   for (const auto& g : tokens) {
     Json entry = token_json(g.token, g.logprob, tokenizer);
@@ -82,7 +116,11 @@ Json chat_logprobs(std::span<const engine::Generated> tokens, const model::Token
     for (const auto& t : g.top) top.push_back(token_json(t.token, t.logprob, tokenizer));
     content.push_back(std::move(entry));
   }
-  return {{"content", std::move(content)}, {"refusal", nullptr}};
+  return content;
+}
+
+Json chat_logprobs(std::span<const engine::Generated> tokens, const model::Tokenizer& tokenizer) {
+  return {{"content", logprobs_json(tokens, tokenizer)}, {"refusal", nullptr}};
 }
 
 Json prompt_logprobs(std::span<const engine::Generated> tokens, const model::Tokenizer& tokenizer) {

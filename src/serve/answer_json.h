@@ -4,17 +4,34 @@
 #include <string>
 #include <vector>
 
-#include "engine/request.h"
 #include "fleet/model_card.h"
 #include "model/tokenizer.h"
+#include "serve/answer.h"
+#include "serve/id.h"
 #include "serve/json.h"
 
 namespace strata::serve {
 
-/// "chatcmpl-" and 24 random hexadecimal digits.
-std::string make_id(std::string_view prefix);
+Json usage_json(const AnswerUsage& usage);
 
-Json usage_json(const engine::Usage& usage);
+/// Where a stream tells its usage (stream_options).
+struct UsageChunks {
+  bool at_end = false, in_each = false;
+
+  /// The member "usage" of a chunk, if it has one.
+  void stamp(Json& chunk, const AnswerUsage& usage) const;
+  /// The chunk without choices that ends a stream, if it is asked for.
+  void append_last(std::string& out, const Json& head, const AnswerUsage& usage) const;
+};
+
+/// "stop", "length" or "tool_calls".
+std::string_view finish_name(Finish finish);
+
+/// The answer as a chat message: {"role", "content", "refusal", "reasoning", "tool_calls"}.
+Json message_json(const Blocks& blocks);
+
+/// A call's arguments as an object; {} where they were cut off.
+Json arguments_json(const Block& call);
 
 /// {"id", "object", "created", "model", "system_fingerprint"}
 Json answer_head(const std::string& id, std::string_view object, const fleet::ModelCard& card);
@@ -22,7 +39,10 @@ Json answer_head(const std::string& id, std::string_view object, const fleet::Mo
 /// "data: JSON\n\n"
 void append_event(std::string& out, const Json& json);
 
-/// Chat form: {"content": [{token, logprob, bytes, top_logprobs}], "refusal": null}.
+/// [{token, logprob, bytes, top_logprobs}]
+Json logprobs_json(std::span<const engine::Generated> tokens, const model::Tokenizer& tokenizer);
+
+/// Chat form: {"content": [...], "refusal": null}.
 Json chat_logprobs(std::span<const engine::Generated> tokens, const model::Tokenizer& tokenizer);
 
 /// vLLM's form of prompt_logprobs: null for the first token, then {id: {logprob, rank,

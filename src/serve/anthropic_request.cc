@@ -10,7 +10,7 @@ constexpr double max_messages = 10'000, max_blocks = 1024, max_tools = 1024, max
 
 struct R {
   Json chat = Json::object();
-  Json system, messages, tools, tool_choice, thinking;
+  Json system, messages, tools, tool_choice, thinking, format, config;
   bool has_max_tokens = false;
 };
 
@@ -29,6 +29,8 @@ const Field<R> fields[] = {
     {"tools", array(0, max_tools), STRATA_SET(r.tools = v)},
     {"tool_choice", object(), STRATA_SET(r.tool_choice = v)},
     {"thinking", object(), STRATA_SET(r.thinking = v)},
+    {"output_format", object(), STRATA_SET(r.format = v)},
+    {"output_config", object(), STRATA_SET(r.config = v)},
     {"metadata", object(), nullptr},
     {"service_tier", string(), nullptr},
     {"container", any(), nullptr},
@@ -120,6 +122,7 @@ Json tools_of(const Json& tools) {
     Json function = {{"name", member(tools[i], "name", path)}};
     if (tools[i].contains("description")) function["description"] = tools[i]["description"];
     function["parameters"] = tools[i].value("input_schema", Json::object());
+    if (tools[i].contains("strict")) function["strict"] = tools[i]["strict"];
     out.push_back({{"type", "function"}, {"function", std::move(function)}});
   }
   return out;
@@ -133,6 +136,39 @@ Json choice_of(const Json& choice) {
     bad_field("tool_choice.type", "'tool_choice.type' must be auto, any, tool or none",
               "invalid_value");
   return {{"type", "function"}, {"function", {{"name", member(choice, "name", "tool_choice")}}}};
+}
+
+/// What the API leaves out unless it is asked for.
+void set_thinking(R& r) {
+  const std::string type =
+      r.thinking.is_null() ? "disabled" : member(r.thinking, "type", "thinking");
+  if (type != "enabled" && type != "adaptive" && type != "disabled")
+    bad_field("thinking.type", "'thinking.type' must be enabled, adaptive or disabled",
+              "invalid_value");
+  const bool on = type != "disabled";
+  r.chat["chat_template_kwargs"] = {{"enable_thinking", on}};
+  r.chat["include_reasoning"] = on;
+  const auto budget = r.thinking.is_null() ? r.thinking.end() : r.thinking.find("budget_tokens");
+  if (type != "enabled" || budget == r.thinking.end()) return;
+  check(integer(1), "thinking.budget_tokens", *budget);
+  r.chat["thinking_budget"] = *budget;
+}
+
+/// {"type": "json_schema", "schema": S}
+void set_format(R& r) {
+  if (r.config.is_object() && r.config.contains("effort"))
+    r.chat["reasoning_effort"] = r.config["effort"];
+  const bool nested = r.config.is_object() && r.config.contains("format");
+  const Json& format = nested ? r.config["format"] : r.format;
+  if (format.is_null()) return;
+  const std::string path = nested ? "output_config.format" : "output_format";
+  check(object(), path, format);
+  if (member(format, "type", path) != "json_schema" || !format.contains("schema"))
+    bad_field(path,
+              fmt::format("'{}' must be {{\"type\": \"json_schema\", \"schema\": ...}}", path),
+              "invalid_value");
+  r.chat["response_format"] = {
+      {"type", "json_schema"}, {"json_schema", {{"name", "format"}, {"schema", format["schema"]}}}};
 }
 
 /// Where the last message is the assistant's, the answer goes on with it.
@@ -165,10 +201,8 @@ Json chat_from_anthropic(const Json& body, bool counts_only) {
     if (r.tool_choice.value("disable_parallel_tool_use", Json(false)) == true)
       r.chat["parallel_tool_calls"] = false;
   }
-  if (!r.thinking.is_null()) {
-    const bool enabled = member(r.thinking, "type", "thinking") == "enabled";
-    r.chat["chat_template_kwargs"] = {{"enable_thinking", enabled}};
-  }
+  set_thinking(r);
+  set_format(r);
   continue_last(r.chat);
   return std::move(r.chat);
 }

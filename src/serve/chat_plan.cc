@@ -7,6 +7,7 @@
 #include "grammar/lark.h"
 #include "grammar/thinking.h"
 #include "serve/constrain.h"
+#include "serve/generation.h"
 
 namespace strata::serve {
 namespace {
@@ -82,35 +83,50 @@ ConstraintPtr make_chat_constraint(fleet::Model& model, const ChatRequest& reque
   return grammar::make_thinking(thinking_rules(dialect, start, budget), answer, model.tokenizer());
 }
 
+Prompt encode(const std::string& text, const ChatRequest& request, const fleet::Model& model) {
+  return {model.tokenizer().encode(text, {.add_special = request.conversation.add_special}), {}};
+}
+
+dialect::ParserOptions parser_of(const ChatRequest& request, const fleet::ModelDialect& dialect,
+                                 const std::string& prompt) {
+  dialect::ParserOptions parser = {.form = dialect.form,
+                                   .reasoning = dialect.reasoning,
+                                   .start = dialect::Start::open,
+                                   .calls = request.tool_use.choice != ToolChoice::none,
+                                   .types = types_of(request.tool_use.tools)};
+  if (dialect.reasoning)
+    parser.start = request.conversation.continue_final
+                       ? dialect::Start::closed
+                       : dialect::start_after(*dialect.reasoning, prompt);
+  return parser;
+}
+
 }  // namespace
 
-ChatPlan plan_chat(fleet::Model& model, ChatRequest& request) {
-  const fleet::ModelDialect& dialect = model.dialect;
-  const bool calls = request.tool_use.choice != ToolChoice::none;
-  if (request.thinking_budget && !dialect.reasoning && dialect.form->head != Form::Head::harmony)
+std::string prompt_text(Conversation conversation, const ToolUse& use, const fleet::Model& model) {
+  const bool calls = use.choice != ToolChoice::none;
+  if (calls && !model.dialect.shows_tools)
+    describe_tools(conversation.messages, use.tools, conversation.tools);
+  if (!calls) conversation.tools = nullptr;   // what the model does not see it does not call
+  return render(conversation, model);
+}
+
+Prompt chat_prompt(const ChatRequest& request, const fleet::Model& model) {
+  return encode(prompt_text(request.conversation, request.tool_use, model), request, model);
+}
+
+void answer_chat(const Call& call, ChatRequest& request, std::unique_ptr<AnswerForm> form) {
+  fleet::Model& model = *call.model;
+  if (request.thinking_budget && !model.dialect.reasons())
     bad_field("thinking_budget", "'thinking_budget': this model's chat template has no reasoning",
               "unsupported_value");
-  Conversation& conversation = request.conversation;
-  if (calls && !dialect.shows_tools)
-    describe_tools(conversation.messages, request.tool_use.tools, conversation.tools);
-  if (!calls) conversation.tools = nullptr;  // what the model does not see it does not call
-
-  ChatPlan plan;
-  const std::string prompt = render(conversation, model);
-  plan.prompt = {model.tokenizer().encode(prompt, {.add_special = conversation.add_special}), {}};
-  plan.parser = {.form = dialect.form,
-                 .reasoning = dialect.reasoning,
-                 .start = dialect::Start::open,
-                 .calls = calls,
-                 .types = types_of(request.tool_use.tools)};
-  if (dialect.reasoning)
-    plan.parser.start = conversation.continue_final
-                            ? dialect::Start::closed
-                            : dialect::start_after(*dialect.reasoning, prompt);
-  request.constraint = make_chat_constraint(model, request, plan.parser.start);
-  if (calls || dialect.reasoning || dialect.form->head == Form::Head::harmony)
-    request.kept_special = dialect.markers;
-  return plan;
+  const std::string text = prompt_text(request.conversation, request.tool_use, model);
+  Prompt prompt = encode(text, request, model);
+  request.reading.parser = parser_of(request, model.dialect, text);
+  request.constraint = make_chat_constraint(model, request, request.reading.parser.start);
+  if (request.reading.parser.calls || model.dialect.reasons())
+    request.kept_special = model.dialect.markers;
+  Generation::start(call, request, {std::move(prompt)}, std::move(form));
 }
 
 }  // namespace strata::serve

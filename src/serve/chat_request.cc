@@ -27,7 +27,7 @@ const Field<R> fields[] = {
     {"tool_choice", any(), STRATA_SET(r.tool_choice = v)},
     {"modalities", array(0, 8), check_modalities},
     {"parallel_tool_calls", boolean(), STRATA_SET(r.parallel_tool_calls = v.get<bool>())},
-    {"include_reasoning", boolean(), STRATA_SET(r.include_reasoning = v.get<bool>())},
+    {"include_reasoning", boolean(), STRATA_SET(r.reading.include_reasoning = v.get<bool>())},
     {"thinking_budget", integer(-1), set_budget},
     {"thinking_token_budget", integer(-1), set_budget},
     {"reasoning_budget", integer(-1), set_budget},
@@ -46,10 +46,6 @@ const Field<R> fields[] = {
 #undef STRATA_SET
 
 }  // namespace
-
-Json conversation_schema() {
-  return SchemaWriter().with(conversation_fields()).require({"messages"}).take();
-}
 
 Json chat_schema() {
   return SchemaWriter()

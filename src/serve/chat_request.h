@@ -23,25 +23,21 @@ std::span<const Field<Conversation>> conversation_fields();
 /// Errors: invalid_argument naming message and member ("messages[2].content").
 void complete_conversation(Conversation& conversation);
 
-/// The text that the model continues.
+/// The text that the model continues, as its chat template writes it.
 /// Errors: invalid_argument if there is no template, or with what the template says.
 std::string render(const Conversation& conversation, const fleet::Model& model);
-
-/// The same as token ids.
-Prompt chat_prompt(const Conversation& conversation, const fleet::Model& model);
 
 struct ChatRequest : GenerationRequest {
   Conversation conversation;
   bool logprobs = false;
   std::optional<int> top_logprobs, max_completion_tokens;
   Json tool_choice;
-  bool parallel_tool_calls = true, include_reasoning = true;
+  bool parallel_tool_calls = true;
   ToolUse tool_use;                      // of the fields above and the conversation's tools
   std::optional<int> thinking_budget;    // tokens of reasoning
 };
 
 Json chat_schema();
-Json conversation_schema();
 
 /// Errors: invalid_argument naming the field.
 ChatRequest parse_chat_request(const Json& body, const fleet::ModelCard& card,

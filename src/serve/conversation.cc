@@ -41,13 +41,19 @@ void set_kwargs(R& r, const Json& v) {
   r.kwargs.update(v);
 }
 
+/// Templates know a word for how much, or a switch for whether at all.
+void set_effort(R& r, const Json& v) {
+  r.kwargs["reasoning_effort"] = v;
+  if (v == "none") r.kwargs["enable_thinking"] = false;
+}
+
 #define STRATA_SET(statement) [](R& r, const Json& v) { statement; }
 const Field<R> fields[] = {
     {"messages", array(1, max_messages), STRATA_SET(r.messages = v)},
     {"tools", array(0, max_tools), STRATA_SET(r.tools = v)},
     {"documents", array(0, max_messages), STRATA_SET(r.documents = v)},
     {"chat_template_kwargs", object(), set_kwargs},
-    {"reasoning_effort", string(), STRATA_SET(r.kwargs["reasoning_effort"] = v)},
+    {"reasoning_effort", string(), set_effort},
     {"add_generation_prompt", boolean(),
      STRATA_SET(r.add_generation_prompt = v.get<bool>())},
     {"continue_final_message", boolean(), STRATA_SET(r.continue_final = v.get<bool>())},
@@ -221,10 +227,6 @@ std::string render(const Conversation& c, const fleet::Model& model) {
   if (c.continue_final)
     reopen_final(text, c.messages.back()["content"].get_ref<const std::string&>());
   return text;
-}
-
-Prompt chat_prompt(const Conversation& c, const fleet::Model& model) {
-  return {model.tokenizer().encode(render(c, model), {.add_special = c.add_special}), {}};
 }
 
 }  // namespace strata::serve

@@ -18,7 +18,8 @@ void refuse(Service& service, net::Exchange& exchange, const Error& error) {
 bool takes_long(const std::string& body) {
   if (body.size() > inline_body_bytes) return true;
   for (const char* field : {"\"response_format\"", "\"structured_outputs\"", "\"guided_",
-                            "\"grammar\"", "\"json_schema\"", "\"tools\""})
+                            "\"grammar\"", "\"json_schema\"", "\"tools\"", "\"format\"",
+                            "\"output_format\""})
     if (body.find(field) != body.npos) return true;
   return false;
 }

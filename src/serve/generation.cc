@@ -18,14 +18,16 @@ Generation::Generation(const Call& call, const GenerationRequest& request,
   for (Prompt& p : prompts) {
     std::optional<Echo> echo;
     if (p.echo) echo = Echo{std::move(*p.echo), {}};
-    for (int i = 0; i < request_.n; ++i)
-      choices_.push_back({static_cast<int>(choices_.size()),
-                          engine::TextStream(model_->tokenizer(), request_.stop,
-                                             request_.skip_special, request_.include_stop,
-                                             request_.kept_special),
-                          {}, {}, {}, 0, false, {}, {}, 0});
     prompts_.push_back({std::move(p), std::move(echo), {}, 0});
   }
+  for (const PromptState& p : prompts_)
+    for (int i = 0; i < request_.n; ++i)
+      choices_.push_back(
+          {.index = static_cast<int>(choices_.size()),
+           .stream = engine::TextStream(model_->tokenizer(), request_.stop, request_.skip_special,
+                                        request_.include_stop, request_.kept_special),
+           .reader = PartReader(request_.reading),
+           .echo = p.echo ? &*p.echo : nullptr});
 }
 
 Generation::~Generation() {
@@ -154,7 +156,7 @@ void Generation::take(Service& service, Arrival& arrival) {
   Choice& choice = choices_[arrival.prompt * static_cast<size_t>(request_.n) +
                             static_cast<size_t>(event.index)];
   // A stop string ends a choice here before the engine learns of it.
-  if (!choice.finish.empty()) return;
+  if (choice.finish != Finish::none) return;
   if (event.finish == engine::Finish::error)
     return fail_answer(service, Error(Code::internal, event.error));
   if (event.finish == engine::Finish::cancelled)
@@ -171,24 +173,22 @@ void Generation::take(Service& service, Arrival& arrival) {
   const ModelMetrics& metrics = service.metrics.of(model_->card.name);
   std::string text;
   take_tokens(metrics, choice, arrival, text);
-  if (event.finish != engine::Finish::none && choice.finish.empty()) {
+  if (event.finish != engine::Finish::none && choice.finish == Finish::none) {
     text += choice.stream.flush();
-    choice.finish = engine::name(event.finish);
+    choice.finish = event.finish == engine::Finish::length ? Finish::length : Finish::stop;
     choice.completion_tokens = event.usage.completion_tokens;
   }
-  const bool last = !choice.finish.empty();
+  const bool last = choice.finish != Finish::none;
+  const std::vector<Part> parts = choice.reader.push(text, last);
+  if (choice.reader.reasons()) choice.reasoning_tokens = choice.completion_tokens;
   if (last) {
     ++n_finished_;
-    metrics.finished(choice.finish, now_s() - arrived_s_,
-                             {static_cast<int>(prompt.prompt.ids.size()), prompt.cached_tokens,
-                              choice.completion_tokens});
+    if (choice.finish != Finish::length && choice.reader.called()) choice.finish = Finish::calls;
+    metrics.finished(choice.finish == Finish::length ? "length" : "stop", now_s() - arrived_s_,
+                     usage_of(choice, prompt));
   }
-  if (request_.stream) {
-    if (!text.empty() || last || (!choice.begun && prompt.echo))
-      write(choice, prompt, text, last);
-  } else {
-    choice.text += text;
-  }
+  if (request_.stream && (!text.empty() || last || (!choice.begun && prompt.echo)))
+    write(choice, prompt, parts);
 }
 
 void Generation::take_tokens(const ModelMetrics& metrics, Choice& choice, Arrival& arrival,
@@ -206,7 +206,7 @@ void Generation::take_tokens(const ModelMetrics& metrics, Choice& choice, Arriva
     text += piece.text;
     if (request_.sampling.logprobs >= 0) choice.tokens.push_back(std::move(token));
     if (piece.stopped) {
-      choice.finish = "stop";
+      choice.finish = Finish::stop_string;
       choice.stop = piece.stop;
       model_->backend->finish(arrival.event.id, arrival.event.index);
       return;
@@ -214,24 +214,33 @@ void Generation::take_tokens(const ModelMetrics& metrics, Choice& choice, Arriva
   }
 }
 
-void Generation::write(Choice& choice, PromptState& prompt, std::string_view text, bool last) {
-  Delta delta{choice, text, choice.tokens, nullptr, last, {}};
-  if (!choice.begun && prompt.echo) delta.echo = &*prompt.echo;
-  if (request_.continuous_usage)
-    delta.usage = engine::Usage{static_cast<int>(prompt.prompt.ids.size()), prompt.cached_tokens,
-                                choice.completion_tokens};
-  form_->write(delta, out_);
+void Generation::write(Choice& choice, const PromptState& prompt, std::span<const Part> parts) {
+  form_->write({.choice = choice,
+                .parts = parts,
+                .tokens = choice.tokens,
+                .last = choice.finish != Finish::none,
+                .usage = usage_of(choice, prompt)},
+               out_);
   choice.begun = true;
   choice.tokens.clear();
 }
 
-engine::Usage Generation::usage() const {
-  engine::Usage total;
+AnswerUsage Generation::usage_of(const Choice& choice, const PromptState& prompt) const {
+  return {{static_cast<int>(prompt.prompt.ids.size()), prompt.cached_tokens,
+           choice.completion_tokens},
+          choice.reasoning_tokens};
+}
+
+AnswerUsage Generation::usage() const {
+  AnswerUsage total;
   for (const PromptState& p : prompts_) {
     total.prompt_tokens += static_cast<int>(p.prompt.ids.size());
     total.cached_tokens += p.cached_tokens;
   }
-  for (const Choice& c : choices_) total.completion_tokens += c.completion_tokens;
+  for (const Choice& c : choices_) {
+    total.completion_tokens += c.completion_tokens;
+    total.reasoning_tokens += c.reasoning_tokens;
+  }
   return total;
 }
 
@@ -244,19 +253,13 @@ void Generation::complete() {
     ids_.clear();
   }
   if (request_.stream) {
-    if (request_.include_usage) form_->write_usage(usage(), out_);
     form_->write_end(usage(), out_);
     exchange_->send(std::exchange(out_, {}));
     exchange_->end();
     return;
   }
-  std::vector<const Echo*> echoes;
-  for (const Choice& c : choices_) {
-    const auto& echo = prompts_[static_cast<size_t>(c.index / request_.n)].echo;
-    echoes.push_back(echo ? &*echo : nullptr);
-  }
   for (Choice& c : choices_) c.prompt = prompts_[static_cast<size_t>(c.index / request_.n)].scores;
-  exchange_->reply(200, "application/json", form_->whole(choices_, echoes, usage()));
+  exchange_->reply(200, "application/json", form_->whole(choices_, usage()));
 }
 
 void Generation::fail_answer(Service& service, const Error& error) {

@@ -43,11 +43,12 @@ class Generation : public std::enable_shared_from_this<Generation> {
   void take(Service& service, Arrival& arrival);
   void take_tokens(const ModelMetrics& metrics, Choice& choice, Arrival& arrival,
                    std::string& text);
-  void write(Choice& choice, PromptState& prompt, std::string_view text, bool last);
+  void write(Choice& choice, const PromptState& prompt, std::span<const Part> parts);
   void complete();
   void settle();
   void fail_answer(Service& service, const Error& error);
-  engine::Usage usage() const;
+  AnswerUsage usage() const;
+  AnswerUsage usage_of(const Choice& choice, const PromptState& prompt) const;
 
   const std::weak_ptr<Service> service_;
   const fleet::Lease model_;         // held until the last event has been delivered

@@ -9,6 +9,7 @@
 #include "engine/request.h"
 #include "fleet/model_card.h"
 #include "serve/field.h"
+#include "serve/part_reader.h"
 #include "serve/structured.h"
 
 namespace strata::serve {
@@ -38,6 +39,7 @@ struct GenerationRequest {
   StructureFields format;
   std::vector<engine::Token> kept_special;   // control tokens that show, whatever skip_special says
   std::shared_ptr<const engine::Constraint> constraint;   // made of it by the endpoint
+  ReadingOptions reading;                                 // of the answer's text
 };
 
 /// What the server's operator set for requests that say nothing.

@@ -1,8 +1,10 @@
 #include "serve/ollama_request.h"
 
 #include <charconv>
+#include <deque>
 
 #include "serve/field.h"
+#include "serve/generation_request.h"
 
 namespace strata::serve {
 namespace {
@@ -12,6 +14,8 @@ constexpr double max_messages = 10'000, max_tools = 1024, max_stops = 16, max_se
 struct R {
   OllamaRequest out;
   Json messages, tools, prompt, system, suffix, think, format;
+  bool logprobs = false;
+  std::optional<int> top_logprobs;
   int num_ctx = 0;
 };
 
@@ -60,6 +64,8 @@ const Field<R> common_fields[] = {
     {"keep_alive", any(), STRATA_SET(r.out.keep_alive_s = parse_keep_alive(v))},
     {"format", any(), STRATA_SET(r.format = v)},
     {"think", any(), STRATA_SET(r.think = v)},
+    {"logprobs", boolean(), STRATA_SET(r.logprobs = v.get<bool>())},
+    {"top_logprobs", integer(0, max_top_logprobs), STRATA_SET(r.top_logprobs = v.get<int>())},
 };
 const Field<R> chat_fields[] = {
     {"messages", array(0, max_messages), STRATA_SET(r.messages = v)},
@@ -88,6 +94,27 @@ void set_format(R& r) {
   }
 }
 
+/// true, false or how much.
+void set_think(R& r) {
+  const bool is_switch = r.think.is_boolean();
+  if (!is_switch) check(string(), "think", r.think);
+  const bool on = !is_switch || r.think.get<bool>();
+  r.out.thinks = on;
+  r.out.body["chat_template_kwargs"] = {{"enable_thinking", on}};
+  if (!is_switch) r.out.body["reasoning_effort"] = r.think;
+}
+
+/// As the chat form has them; the form without a template counts the best tokens in "logprobs".
+void set_logprobs(R& r) {
+  if (!r.logprobs && !r.top_logprobs) return;
+  if (r.out.raw) {
+    r.out.body["logprobs"] = r.top_logprobs.value_or(0);
+    return;
+  }
+  r.out.body["logprobs"] = true;
+  r.out.body["top_logprobs"] = r.top_logprobs.value_or(0);
+}
+
 void complete(R& r, const fleet::ModelCard& card) {
   if (!r.out.body.contains("stream")) r.out.body["stream"] = true;
   if (r.num_ctx > card.max_model_len)
@@ -97,16 +124,33 @@ void complete(R& r, const fleet::ModelCard& card) {
                           r.num_ctx, card.max_model_len),
               "invalid_value");
   set_format(r);
-  if (r.think.is_boolean()) {
-    r.out.body["chat_template_kwargs"] = {{"enable_thinking", r.think}};
-  } else if (!r.think.is_null()) {
-    check(string(), "think", r.think);
-    r.out.body["reasoning_effort"] = r.think;
-  }
+  set_logprobs(r);
+  if (!r.think.is_null()) set_think(r);
 }
 
-/// Tool calls carry no id and their arguments as an object; images cannot be honoured.
-Json message_of(const Json& given, const std::string& path) {
+/// Calls and their results may come without ids: they belong together by their order.
+class CallIds {
+ public:
+  std::string of_call() {
+    waiting_.push_back(make());
+    return waiting_.back();
+  }
+  std::string of_result() {
+    if (waiting_.empty()) return make();
+    std::string id = std::move(waiting_.front());
+    waiting_.pop_front();
+    return id;
+  }
+
+ private:
+  std::string make() { return fmt::format("call{:05}", n_++); }   // nine, as Mistral's have
+
+  std::deque<std::string> waiting_;   // calls without a result
+  int n_ = 0;
+};
+
+/// Calls carry their arguments as an object; images cannot be honoured.
+Json message_of(const Json& given, const std::string& path, CallIds& ids) {
   check(object(), path, given);
   Json message = given;
   if (message.contains("images") && !message["images"].empty())
@@ -115,8 +159,15 @@ Json message_of(const Json& given, const std::string& path) {
   message.erase("images");
   if (message.contains("tool_calls") && message["tool_calls"].is_array())
     for (Json& call : message["tool_calls"])
-      if (call.is_object() && !call.contains("type")) call["type"] = "function";
+      if (call.is_object()) {
+        if (!call.contains("type")) call["type"] = "function";
+        if (!call.contains("id")) call["id"] = ids.of_call();
+      }
   if (message.contains("thinking")) message["reasoning_content"] = message["thinking"];
+  if (message.value("role", Json()) == "tool") {
+    if (!message.contains("tool_call_id")) message["tool_call_id"] = ids.of_result();
+    if (message.contains("tool_name")) message["name"] = message["tool_name"];
+  }
   if (!message.contains("content")) message["content"] = "";
   return message;
 }
@@ -146,8 +197,9 @@ OllamaRequest parse_ollama_chat(const Json& body, const fleet::ModelCard& card) 
   complete(r, card);
   r.out.empty = r.messages.empty();
   Json& messages = r.out.body["messages"] = Json::array();
+  CallIds ids;
   for (size_t i = 0; i < r.messages.size(); ++i)
-    messages.push_back(message_of(r.messages[i], fmt::format("messages[{}]", i)));
+    messages.push_back(message_of(r.messages[i], fmt::format("messages[{}]", i), ids));
   if (!r.tools.empty()) r.out.body["tools"] = r.tools;
   return std::move(r.out);
 }

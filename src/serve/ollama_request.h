@@ -11,6 +11,7 @@ namespace strata::serve {
 struct OllamaRequest {
   Json body = Json::object();          // of /v1/chat/completions, or of /v1/completions if raw
   bool raw = false;                    // a prompt without template
+  bool thinks = false;                 // reasoning is asked for
   bool empty = false;                  // nothing to answer: the model is to be loaded or unloaded
   std::optional<double> keep_alive_s;  // negative: for ever
 };

@@ -9,8 +9,8 @@
 
 namespace strata::serve {
 
-/// Called with the finished response object and the answer's text, before it is sent.
-using OnResponse = std::function<void(const Json& response, const std::string& text)>;
+/// Called with the finished response object and the answer, before it is sent.
+using OnResponse = std::function<void(const Json& response, const Blocks& blocks)>;
 
 std::unique_ptr<AnswerForm> make_responses_form(const Call& call, const ResponsesRequest& request,
                                                 OnResponse on_response);

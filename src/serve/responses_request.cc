@@ -41,15 +41,47 @@ const Field<R> fields[] = {
 };
 #undef STRATA_SET
 
-/// Calls of one turn are one message of the assistant.
+/// What the assistant thinks, says and calls between two messages of others is one message.
+Json& assistant_turn(Json& messages) {
+  if (messages.empty() || messages.back()["role"] != "assistant")
+    messages.push_back({{"role", "assistant"}, {"content", nullptr}});
+  return messages.back();
+}
+
 void append_call(Json& messages, const Json& item, const std::string& path) {
   const Json call = {{"id", member(item, "call_id", path)},
                      {"type", "function"},
                      {"function", {{"name", member(item, "name", path)},
                                    {"arguments", member(item, "arguments", path)}}}};
-  if (messages.empty() || messages.back()["role"] != "assistant")
-    messages.push_back({{"role", "assistant"}, {"content", nullptr}});
-  messages.back()["tool_calls"].push_back(call);
+  assistant_turn(messages)["tool_calls"].push_back(call);
+}
+
+void append_message(Json& messages, const Json& item, const std::string& path) {
+  const auto content = item.find("content");
+  if (content == item.end())
+    bad_field(path + ".content", fmt::format("'{}.content' is required", path),
+              "missing_parameter");
+  const std::string role = member(item, "role", path);
+  const std::string text =
+      text_of(*content, path + ".content", {"input_text", "output_text", "text"});
+  // What the assistant thought belongs to what it said next.
+  const bool thought = role == "assistant" && !messages.empty() &&
+                       messages.back()["role"] == role && messages.back()["content"].is_null() &&
+                       !messages.back().contains("tool_calls");
+  if (!thought) messages.push_back({{"role", role}});
+  messages.back()["content"] = text;
+}
+
+/// The text, or the summary where the client was not given the text.
+void append_reasoning(Json& messages, const Json& item, const std::string& path) {
+  for (const char* name : {"content", "summary"}) {
+    const auto parts = item.find(name);
+    if (parts == item.end() || parts->is_null() || parts->empty()) continue;
+    const std::string text =
+        text_of(*parts, fmt::format("{}.{}", path, name), {"reasoning_text", "summary_text"});
+    assistant_turn(messages)["reasoning_content"] = text;
+    return;
+  }
 }
 
 void append_item(Json& messages, const Json& item, const std::string& path) {
@@ -57,13 +89,7 @@ void append_item(Json& messages, const Json& item, const std::string& path) {
   const std::string type =
       item.contains("type") ? member(item, "type", path) : std::string("message");
   if (type == "message") {
-    const auto content = item.find("content");
-    if (content == item.end())
-      bad_field(path + ".content", fmt::format("'{}.content' is required", path),
-                "missing_parameter");
-    messages.push_back({{"role", member(item, "role", path)},
-                        {"content", text_of(*content, path + ".content",
-                                            {"input_text", "output_text", "text"})}});
+    append_message(messages, item, path);
   } else if (type == "function_call") {
     append_call(messages, item, path);
   } else if (type == "function_call_output") {
@@ -74,7 +100,9 @@ void append_item(Json& messages, const Json& item, const std::string& path) {
          {"content", output == item.end()
                          ? std::string()
                          : text_of(*output, path + ".output", {"input_text", "output_text"})}});
-  } else if (type != "reasoning") {   // whose text is the model's own affair
+  } else if (type == "reasoning") {
+    append_reasoning(messages, item, path);
+  } else {
     bad_field(path + ".type", fmt::format("'{}.type' is {}, which is not known", path,
                                           json_string(type.substr(0, 40))), "unsupported_value");
   }
@@ -86,6 +114,9 @@ void set_input(R& r) {
   check(array(1, max_items), "input", r.input);
   for (size_t i = 0; i < r.input.size(); ++i)
     append_item(r.messages, r.input[i], fmt::format("input[{}]", i));
+  // An answer that ended within its reasoning said nothing.
+  for (Json& message : r.messages)
+    if (message["content"].is_null() && !message.contains("tool_calls")) message["content"] = "";
   if (r.messages.empty()) bad_field("input", "'input' holds no message", "invalid_value");
 }
 

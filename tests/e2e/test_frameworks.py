@@ -62,7 +62,7 @@ def test_litellm_chat(server, provider):
     assert parts[-1].choices[0].finish_reason == whole.choices[0].finish_reason
 
 
-@pytest.mark.parametrize("provider", ["hosted_vllm", "openai"])
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_litellm_tools(server, provider):
     choice = {"type": "function", "function": {"name": "add"}}
     asked = dict(tools=[TOOL], tool_choice=choice)

@@ -1,55 +1,67 @@
 // POST /v1/chat/completions
-#include <deque>
-
 #include "serve/answer_json.h"
-#include "serve/chat_answer.h"
 #include "serve/chat_plan.h"
-#include "serve/generation.h"
 
 namespace strata::serve {
 namespace {
 
+Json call_delta(const Part& part) {
+  const Block& call = *part.block;
+  Json json = {{"index", call.call}};
+  if (part.step == Part::Step::open)
+    json.update({{"id", call.id},
+                 {"type", "function"},
+                 {"function", {{"name", call.name}, {"arguments", ""}}}});
+  else json["function"] = {{"arguments", part.text}};
+  return {{"tool_calls", Json::array({std::move(json)})}};
+}
+
+/// Null for what has no form here.
+Json delta_of(const Part& part) {
+  const bool is_call = part.block->kind == Block::Kind::call;
+  if (part.step == Part::Step::close || (part.step == Part::Step::open && !is_call)) return {};
+  if (is_call) return call_delta(part);
+  if (part.block->kind == Block::Kind::text) return {{"content", part.text}};
+  return {{"reasoning", part.text}, {"reasoning_content", part.text}};
+}
+
 class ChatForm : public AnswerForm {
  public:
-  ChatForm(const Call& call, const ChatRequest& request, ChatPlan plan)
-      : options_{std::move(plan.parser), request.include_reasoning},
-        tokenizer_(call.model->tokenizer()),
-        id_(make_id("chatcmpl-")),
-        head_(answer_head(id_, "chat.completion.chunk", call.card())),
+  ChatForm(const Call& call, const ChatRequest& request)
+      : tokenizer_(call.model->tokenizer()),
+        head_(answer_head(make_id("chatcmpl-"), "chat.completion.chunk", call.card())),
         logprobs_(request.logprobs),
-        null_usage_(request.include_usage) {
-    for (int i = 0; i < request.n; ++i) readers_.emplace_back(options_);
-  }
+        usage_{request.include_usage, request.continuous_usage} {}
 
   void write(const Delta& delta, std::string& out) override {
     if (!delta.choice.begun)
-      write_chunk(delta, {{"role", "assistant"}, {"content", ""}}, false, out);
-    std::vector<Json> parts = reader(delta.choice).push(delta.text, delta.last);
+      write_chunk(delta, {{"role", "assistant"}, {"content", ""}}, {}, false, out);
+    std::vector<Json> contents;
+    for (const Part& part : delta.parts)
+      if (Json content = delta_of(part); !content.is_null()) contents.push_back(std::move(content));
     // Tokens have log-probabilities even where their text is held back.
-    if (parts.empty() && logprobs_ && !delta.tokens.empty()) parts.push_back({{"content", ""}});
-    if (parts.empty() && delta.last) parts.push_back(Json::object());
-    for (size_t i = 0; i < parts.size(); ++i)
-      write_chunk(delta, std::move(parts[i]), delta.last && i + 1 == parts.size(), out, i == 0);
+    if (contents.empty() && logprobs_ && !delta.tokens.empty())
+      contents.push_back({{"content", ""}});
+    if (contents.empty() && delta.last) contents.push_back(Json::object());
+    for (size_t i = 0; i < contents.size(); ++i)
+      write_chunk(delta, std::move(contents[i]), i == 0 ? delta.tokens : Tokens(),
+                  delta.last && i + 1 == contents.size(), out);
   }
 
-  void write_usage(const engine::Usage& usage, std::string& out) override {
-    Json chunk = head_;
-    chunk["choices"] = Json::array();
-    chunk["usage"] = usage_json(usage);
-    append_event(out, chunk);
+  void write_end(const AnswerUsage& usage, std::string& out) override {
+    usage_.append_last(out, head_, usage);
+    AnswerForm::write_end(usage, out);
   }
 
-  std::string whole(std::vector<Choice>& choices, std::span<const Echo* const>,
-                    const engine::Usage& usage) override {
+  std::string whole(std::span<const Choice> choices, const AnswerUsage& usage) override {
     Json answer = head_;
     answer["object"] = "chat.completion";
     Json& list = answer["choices"] = Json::array();
-    for (Choice& c : choices)
-      list.push_back(
-          {{"index", c.index},
-           {"message", chat_message(reader(c), c.text)},
-           {"logprobs", logprobs_ ? chat_logprobs(c.tokens, tokenizer_) : Json()},
-           {"finish_reason", reader(c).finish_reason(c.finish)}});
+    for (const Choice& c : choices)
+      list.push_back({{"index", c.index},
+                      {"message", message_json(c.reader.blocks())},
+                      {"logprobs", logprobs_ ? chat_logprobs(c.tokens, tokenizer_) : Json()},
+                      {"finish_reason", finish_name(c.finish)}});
     if (!choices[0].prompt.empty())
       answer["prompt_logprobs"] = prompt_logprobs(choices[0].prompt, tokenizer_);
     answer["usage"] = usage_json(usage);
@@ -57,38 +69,30 @@ class ChatForm : public AnswerForm {
   }
 
  private:
-  ChatAnswer& reader(const Choice& choice) { return readers_[static_cast<size_t>(choice.index)]; }
+  using Tokens = std::span<const engine::Generated>;
 
-  void write_chunk(const Delta& delta, Json content, bool last, std::string& out,
-                   bool with_tokens = false) {
-    const bool tokens = logprobs_ && with_tokens && !delta.tokens.empty();
+  void write_chunk(const Delta& delta, Json content, Tokens tokens, bool last,
+                   std::string& out) const {
+    const bool logprobs = logprobs_ && !tokens.empty();
     Json chunk = head_;
-    chunk["choices"] =
-        Json::array({{{"index", delta.choice.index},
-                      {"delta", std::move(content)},
-                      {"logprobs", tokens ? chat_logprobs(delta.tokens, tokenizer_) : Json()},
-                      {"finish_reason",
-                       last ? Json(reader(delta.choice).finish_reason(delta.choice.finish))
-                            : Json()}}});
-    if (delta.usage) chunk["usage"] = usage_json(*delta.usage);
-    else if (null_usage_) chunk["usage"] = nullptr;
+    chunk["choices"] = Json::array(
+        {{{"index", delta.choice.index},
+          {"delta", std::move(content)},
+          {"logprobs", logprobs ? chat_logprobs(tokens, tokenizer_) : Json()},
+          {"finish_reason", last ? Json(finish_name(delta.choice.finish)) : Json()}}});
+    usage_.stamp(chunk, delta.usage);
     append_event(out, chunk);
   }
 
-  const ChatAnswerOptions options_;
-  std::deque<ChatAnswer> readers_;   // by choice
   const model::Tokenizer& tokenizer_;
-  const std::string id_;
   const Json head_;
-  const bool logprobs_, null_usage_;
+  const bool logprobs_;
+  const UsageChunks usage_;
 };
 
 void chat(Call& call) {
   ChatRequest request = parse_chat_request(call.body, call.card(), call.service.defaults());
-  ChatPlan plan = plan_chat(*call.model, request);
-  std::vector<Prompt> prompts = {std::move(plan.prompt)};
-  Generation::start(call, request, std::move(prompts),
-                    std::make_unique<ChatForm>(call, request, std::move(plan)));
+  answer_chat(call, request, std::make_unique<ChatForm>(call, request));
 }
 
 const Route routes[] = {

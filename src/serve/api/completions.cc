@@ -11,39 +11,35 @@ class CompletionForm : public AnswerForm {
  public:
   CompletionForm(const Call& call, const CompletionRequest& request)
       : tokenizer_(call.model->tokenizer()),
-        id_(make_id("cmpl-")),
-        head_(answer_head(id_, "text_completion", call.card())),
+        head_(answer_head(make_id("cmpl-"), "text_completion", call.card())),
         logprobs_(request.logprobs.has_value()),
-        null_usage_(request.include_usage),
+        usage_{request.include_usage, request.continuous_usage},
         legacy_(request.prompts.size() * static_cast<size_t>(request.n)) {}
 
   void write(const Delta& delta, std::string& out) override {
+    const Echo* echo = delta.choice.begun ? nullptr : delta.choice.echo;
+    std::string text = echo ? echo->text : std::string();
+    for (const Part& part : delta.parts) text += part.text;
     Json chunk = head_;
-    std::string text = delta.echo ? delta.echo->text : std::string();
-    text += delta.text;
     chunk["choices"] = Json::array(
-        {choice_json(delta.choice, std::move(text),
-                     logprobs_json(delta.choice, delta.echo, delta.tokens), delta.last)});
-    if (delta.usage) chunk["usage"] = usage_json(*delta.usage);
-    else if (null_usage_) chunk["usage"] = nullptr;
+        {choice_json(delta.choice, std::move(text), logprobs_of(delta.choice, echo, delta.tokens),
+                     delta.last)});
+    usage_.stamp(chunk, delta.usage);
     append_event(out, chunk);
   }
 
-  void write_usage(const engine::Usage& usage, std::string& out) override {
-    Json chunk = head_;
-    chunk["choices"] = Json::array();
-    chunk["usage"] = usage_json(usage);
-    append_event(out, chunk);
+  void write_end(const AnswerUsage& usage, std::string& out) override {
+    usage_.append_last(out, head_, usage);
+    AnswerForm::write_end(usage, out);
   }
 
-  std::string whole(std::vector<Choice>& choices, std::span<const Echo* const> echoes,
-                    const engine::Usage& usage) override {
+  std::string whole(std::span<const Choice> choices, const AnswerUsage& usage) override {
     Json answer = head_;
     Json& list = answer["choices"] = Json::array();
-    for (Choice& c : choices) {
-      const Echo* echo = echoes[static_cast<size_t>(c.index)];
-      std::string text = echo ? echo->text + c.text : std::move(c.text);
-      list.push_back(choice_json(c, std::move(text), logprobs_json(c, echo, c.tokens), true));
+    for (const Choice& c : choices) {
+      std::string text = c.echo ? c.echo->text : std::string();
+      text += joined(c.reader.blocks(), Block::Kind::text);
+      list.push_back(choice_json(c, std::move(text), logprobs_of(c, c.echo, c.tokens), true));
       if (!c.prompt.empty())
         list.back()["prompt_logprobs"] = prompt_logprobs(c.prompt, tokenizer_);
     }
@@ -56,11 +52,11 @@ class CompletionForm : public AnswerForm {
     return {{"index", choice.index},
             {"text", std::move(text)},
             {"logprobs", std::move(logprobs)},
-            {"finish_reason", last ? Json(choice.finish) : Json()}};
+            {"finish_reason", last ? Json(finish_name(choice.finish)) : Json()}};
   }
 
-  Json logprobs_json(const Choice& choice, const Echo* echo,
-                     std::span<const engine::Generated> tokens) {
+  Json logprobs_of(const Choice& choice, const Echo* echo,
+                   std::span<const engine::Generated> tokens) {
     if (!logprobs_) return {};
     LegacyLogprobs& legacy = legacy_[static_cast<size_t>(choice.index)];
     if (!echo) return legacy.take(tokens, tokenizer_);
@@ -71,9 +67,9 @@ class CompletionForm : public AnswerForm {
   }
 
   const model::Tokenizer& tokenizer_;
-  const std::string id_;
   const Json head_;
-  const bool logprobs_, null_usage_;
+  const bool logprobs_;
+  const UsageChunks usage_;
   std::vector<LegacyLogprobs> legacy_;   // by choice
 };
 

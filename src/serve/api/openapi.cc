@@ -27,14 +27,34 @@ std::string plain(std::string_view path) {
   return text;
 }
 
+Json object_of(Json properties) {
+  Json schema = {{"type", "object"}, {"required", Json::array()}};
+  for (const auto& [name, rule] : properties.items()) schema["required"].push_back(name);
+  schema["properties"] = std::move(properties);
+  return schema;
+}
+
+/// The shapes of serve/error.h.
+Json error_schema(std::string_view path) {
+  const Json text = {{"type", "string"}}, maybe = {{"type", {"string", "null"}}};
+  if (path.starts_with("/api/")) return object_of({{"error", text}});
+  if (path.starts_with("/v1/messages"))
+    return object_of({{"type", {{"const", "error"}}},
+                      {"error", object_of({{"type", text}, {"message", text}})}});
+  return object_of({{"error", object_of({{"message", text},
+                                         {"type", text},
+                                         {"param", maybe},
+                                         {"code", maybe}})}});
+}
+
 Json operation(const Route& route, const std::string& path) {
-  const Json any = {{"application/json", {{"schema", Json::object()}}}};
+  const Json error = {{"application/json", {{"schema", error_schema(path)}}}};
   Json json = {{"summary", route.summary},
                {"parameters", parameters_of(path)},
                {"responses",
                 {{"200", {{"description", "the answer"}}},
-                 {"4XX", {{"description", "what is wrong with the request"}, {"content", any}}},
-                 {"503", {{"description", "stopping or overloaded"}, {"content", any}}}}}};
+                 {"4XX", {{"description", "what is wrong with the request"}, {"content", error}}},
+                 {"503", {{"description", "stopping or overloaded"}, {"content", error}}}}}};
   if (route.schema)
     json["requestBody"] = {{"required", true},
                            {"content", {{"application/json", {{"schema", route.schema()}}}}}};

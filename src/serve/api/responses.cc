@@ -1,8 +1,8 @@
 // The responses API: POST /v1/responses, GET and DELETE /v1/responses/{id},
 // GET /v1/responses/{id}/input_items
 #include "base/log.h"
-#include "serve/chat_request.h"
-#include "serve/generation.h"
+#include "serve/answer_json.h"
+#include "serve/chat_plan.h"
 #include "serve/responses_form.h"
 
 namespace strata::serve {
@@ -23,14 +23,17 @@ StoredResponse find(Service& service, const net::Exchange& exchange, const std::
 
 /// Keeps the response and the conversation with its answer.
 OnResponse keeper(const Call& call, const ResponsesRequest& request, Json messages) {
-  if (!request.store) return [](const Json&, const std::string&) {};
+  if (!request.store) return [](const Json&, const Blocks&) {};
   return [weak = call.service.weak_from_this(), owner = owner_of(call.service, *call.exchange),
           input = to_text(request.input),
-          messages = std::move(messages)](const Json& response, const std::string& text) {
+          messages = std::move(messages)](const Json& response, const Blocks& blocks) {
     const auto service = weak.lock();
     if (!service) return;
     Json all = messages;
-    all.push_back({{"role", "assistant"}, {"content", text}});
+    Json message = message_json(blocks);
+    // An answer that ended within its reasoning said nothing.
+    if (message["content"].is_null() && !message.contains("tool_calls")) message["content"] = "";
+    all.push_back(std::move(message));
     try {
       service->responses.put(owner, response["id"].get<std::string>(),
                              {to_text(response), to_text(all), input});
@@ -48,11 +51,11 @@ void respond(Call& call) {
                               "previous_response_id").messages);
   Json body = request.chat;
   body["messages"] = join_messages(request, earlier);
-  const ChatRequest chat = parse_chat_request(body, call.card(), call.service.defaults());
+  ChatRequest chat = parse_chat_request(body, call.card(), call.service.defaults());
   // Instructions are of one request: those that follow have their own.
   for (const Json& message : request.messages) earlier.push_back(message);
   auto form = make_responses_form(call, request, keeper(call, request, std::move(earlier)));
-  Generation::start(call, chat, {chat_prompt(chat.conversation, *call.model)}, std::move(form));
+  answer_chat(call, chat, std::move(form));
 }
 
 const std::string& id_of(const net::Exchange& exchange) {

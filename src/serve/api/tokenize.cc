@@ -1,5 +1,5 @@
 // POST /tokenize, /detokenize, /apply-template
-#include "serve/chat_request.h"
+#include "serve/chat_plan.h"
 #include "serve/service.h"
 
 namespace strata::serve {
@@ -36,7 +36,8 @@ void tokenize(Call& call) {
   std::string text;
   if (chat) {
     complete_conversation(r.conversation);
-    text = render(r.conversation, *call.model);
+    const ToolUse use = read_tool_use(r.conversation.tools, {}, true);
+    text = prompt_text(std::move(r.conversation), use, *call.model);
   } else {
     text = std::move(*r.prompt);
   }
@@ -90,18 +91,12 @@ void detokenize(Call& call) {
                   to_text({{"prompt", tokenizer.decode(*r.tokens, r.skip_special)}}));
 }
 
-/// llama.cpp's form: {"prompt": the text that the model would continue}.
+/// llama.cpp's form: {"prompt": the text that the model would continue}, of a chat request.
 void apply_template(Call& call) {
-  std::string model;
-  const Field<std::string> model_field[] = {{"model", string(), nullptr}};
-  Conversation conversation;
-  FieldReader()
-      .with(std::span<const Field<std::string>>(model_field), model)
-      .with(conversation_fields(), conversation)
-      .read(call.body);
-  complete_conversation(conversation);
-  call.exchange->reply(200, "application/json",
-                       to_text({{"prompt", render(conversation, *call.model)}}));
+  const ChatRequest r = parse_chat_request(call.body, call.card(), call.service.defaults());
+  call.exchange->reply(
+      200, "application/json",
+      to_text({{"prompt", prompt_text(r.conversation, r.tool_use, *call.model)}}));
 }
 
 Json tokenize_schema() {
@@ -123,7 +118,7 @@ const Route routes[] = {
      tokenize_schema},
     {"POST", "/detokenize", detokenize, "the text of token ids", detokenize_schema},
     {"POST", "/apply-template", apply_template, "the prompt that a conversation becomes",
-     conversation_schema}};
+     chat_schema}};
 const Registry<Api> registered{Api{"tokenize", routes}};
 
 }  // namespace
