@@ -3,9 +3,8 @@
 import subprocess
 import sys
 
-from conftest import MODELS, SHORT, Server, few
+from conftest import few
 
-ENCODER = MODELS / "all-MiniLM-L6-v2"
 CHECKS = [
     "not_a_server_error", "status_code_conformance", "content_type_conformance",
     "response_headers_conformance", "response_schema_conformance", "unsupported_method",

@@ -1,10 +1,11 @@
-// The official client for Node against a running server: node clients.mjs URL. Fails by throwing.
+// The official client for Node against running servers, one of which makes vectors:
+// node clients.mjs URL VECTORS_URL. Fails by throwing.
 import assert from "node:assert/strict";
 import OpenAI from "openai";
 
-const client = new OpenAI({
-  baseURL: `${process.argv[2]}/v1`, apiKey: "unused", maxRetries: 0, timeout: 120_000,
-});
+const [client, encoder] = process.argv.slice(2, 4).map((url) => new OpenAI({
+  baseURL: `${url}/v1`, apiKey: "unused", maxRetries: 0, timeout: 120_000,
+}));
 const model = (await client.models.list()).data[0].id;
 const messages = [{ role: "user", content: "What is 17 plus 25? Use the tool." }];
 const asked = { model, messages, temperature: 0, max_tokens: 80 };
@@ -70,7 +71,8 @@ async function responses() {
 async function others() {
   const text = await client.completions.create({ model, prompt: "One, two,", max_tokens: 4 });
   assert.ok(text.usage.completion_tokens <= 4);
-  const vectors = await client.embeddings.create({ model, input: ["a", "b"] });
+  const { id } = (await encoder.models.list()).data[0];
+  const vectors = await encoder.embeddings.create({ model: id, input: ["a", "b"] });
   assert.equal(vectors.data.length, 2);   // asked for as base64 and decoded by the client
   assert.ok(vectors.data[0].embedding.every(Number.isFinite));
   await assert.rejects(
