@@ -376,7 +376,9 @@ TEST(PartReader, OneBlockIsOpenAtATimeHoweverTheTextIsSplit) {
     for (const bool last : {false, true}) {
       const auto text = last ? answer_text.substr(split) : answer_text.substr(0, split);
       for (const Part& part : reader.push(text, last)) {
-        if (part.step == Part::Step::open) ASSERT_EQ(std::exchange(open, part.block), nullptr);
+        if (part.step == Part::Step::open) {
+          ASSERT_EQ(std::exchange(open, part.block), nullptr);
+        }
         ASSERT_EQ(part.block, open);
         if (part.step == Part::Step::add)
           texts[static_cast<size_t>(part.block->index)] += part.text;
