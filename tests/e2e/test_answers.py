@@ -201,8 +201,8 @@ OLLAMA_TOOLS = [
 
 
 def test_ollama_takes_calls_and_results(server):
-    """Its API cannot demand a call, and a model this small makes none by itself: that calls are told
-    is tested with scripted answers, in src/serve/answers_test.cc."""
+    """Its API cannot demand a call, and a model this small makes none by itself: that calls are
+    told is tested with scripted answers, in src/serve/answers_test.cc."""
     client = ollama.Client(host=server.url, timeout=REQUEST_TIMEOUT_S)
     call = {"function": {"name": "add", "arguments": {"a": 17, "b": 25}}}
     messages = [
