@@ -433,8 +433,12 @@ TEST_F(EngineTest, ManyStreamsFitInWhatTheirTokensNeed) {
   constexpr int kStreams = 192, kTokens = 512, kPrompt = 64;
   constexpr int kBlocks = kStreams * (kTokens / kBlock) * 105 / 100;
   std::atomic<size_t> most = 0;
+  std::atomic<bool> all_are_here = false;
   prepare = [&](FakeExecutor& e) {
-    e.before_run = [&](const StepBatch& b) { most = std::max<size_t>(most, b.sequences.size()); };
+    e.before_run = [&](const StepBatch& b) {
+      all_are_here.wait(false);
+      most = std::max<size_t>(most, b.sequences.size());
+    };
   };
   start({.n_block = kBlocks, .max_tokens = 512, .max_logits = 512},
         {.max_num_seqs = kStreams, .speculation = Speculation::off, .itl_target_ms = 0});
@@ -444,6 +448,8 @@ TEST_F(EngineTest, ManyStreamsFitInWhatTheirTokensNeed) {
     r.sampling.ignore_eos = true;
     receivers.push_back(submit(r).second);
   }
+  all_are_here = true;
+  all_are_here.notify_all();
   for (auto& receiver : receivers) EXPECT_EQ(receiver->wait().parts[0].finish, Finish::length);
   EXPECT_TRUE(engine->drain(10));
   EXPECT_EQ(most, size_t(kStreams));

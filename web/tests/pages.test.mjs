@@ -77,17 +77,19 @@ beforeEach(() => open());
 const noErrors = () => assert.deepEqual(errors, []);
 
 test("a message is answered as a stream and kept", async () => {
-  await open({}, { max_tokens: 48, temperature: 0, extra: '{"ignore_eos": true}' });
+  await open({}, { max_tokens: 200, temperature: 0, extra: '{"ignore_eos": true}' });
   await ready();
+  await page.evaluate(() => {
+    window.seen = new Set();
+    new MutationObserver(() => {
+      const text = document.querySelector(".message.answer.grows .markdown");
+      if (text) window.seen.add(text.textContent.length);
+    }).observe(document.body, { childList: true, subtree: true, characterData: true });
+  });
   await send("Tell me a story about a river.");
-  const seen = new Set();
-  await page.waitForSelector(".message.answer.grows .markdown");
-  while (await page.locator(".message.answer.grows").count()) {
-    seen.add((await last().locator(".markdown").textContent().catch(() => "")).length);
-    await page.waitForTimeout(50);
-  }
-  assert.ok(seen.size > 3, `the answer came in ${seen.size} pieces`);
   await answered();
+  const pieces = await page.evaluate(() => window.seen.size);
+  assert.ok(pieces > 3, `the answer came in ${pieces} pieces`);
   assert.match(await last().locator("footer").textContent(), /tok\/s/);
   const text = await last().locator(".markdown").textContent();
   await page.waitForTimeout(600);   // the library is written soon, not at once
